@@ -77,16 +77,18 @@ def mend(dataset: SequenceDataset, asked: Asked) -> None:
     """
     workspace, stricter = state.workspace(), asked.check.fix_settings or {}
 
-    def make(watch: Watch) -> SequenceDataset:
-        return refine(dataset, stricter, workspace=workspace, watch=watch)
+    def make(watch: Watch) -> tuple[str, str]:
+        mended = refine(dataset, stricter, workspace=workspace, watch=watch)
+        # Not the dataset itself, which the session would keep.
+        return mended.folder.name if mended.folder else "", mended.name
 
     with asked.place:
         try:
-            mended = made_beside(_key(dataset, asked.check), "Preparing it again…", make)
+            folder, name = made_beside(_key(dataset, asked.check), "Preparing it again…", make)
         except Bert4RecError as error:
             state.show_error(error)
             return
-    state.choose_dataset(mended.folder.name if mended.folder else "")
+    state.choose_dataset(folder)
     begin_at_top()
-    st.toast(f"{escape(mended.name)} is ready", icon=":material/check:")
+    st.toast(f"{escape(name)} is ready", icon=":material/check:")
     st.rerun()
