@@ -269,7 +269,7 @@ def _public_lines(entries: list[dict[str, Any]]) -> list[str]:
 
 def _fetched(log: PublicLog, workspace: Path) -> SequenceDataset:
     from bert4rec.cli.progress import DownloadProgress
-    from bert4rec.data.public_logs import fetch_public_log, prepare_public_log
+    from bert4rec.data.public_archives import fetch_public_log, prepare_public_log
 
     place = log.place(workspace)
     if is_file(place):

@@ -5,14 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from bert4rec.data.public_logs import (
-    CITATION,
-    PUBLIC_LOGS,
-    PublicLog,
-    fetch_public_log,
-    find_public_log,
-    prepare_public_log,
-)
+from bert4rec.data.public_archives import fetch_public_log, prepare_public_log
+from bert4rec.data.public_logs import CITATION, PUBLIC_LOGS, PublicLog, find_public_log
 from bert4rec.data.samples import SAMPLES, prepare_sample
 from bert4rec.errors import Bert4RecError
 from bert4rec.stages import Watch

@@ -18,14 +18,13 @@ from click.testing import CliRunner
 from bert4rec.cli import main
 from bert4rec.data.collection import list_datasets
 from bert4rec.data.dataset import SequenceDataset
+from bert4rec.data.public_archives import GENRES, prepare_public_log
 from bert4rec.data.public_logs import (
-    GENRES,
     MIRROR_VARIABLE,
     OWNER_URL,
     PUBLIC_LOGS,
     PublicLog,
     find_public_log,
-    prepare_public_log,
 )
 from bert4rec.errors import Bert4RecError, LogError, NotFoundError
 
