@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bert4rec.data.repeated import repeated_texts
+
 # With more of these, in which a capital follows a small letter, ids are codes: case tells them.
 MANY_CODES, CODE = 0.1, r"[a-z][A-Z]"
 # The space that breaks no line is one as well.
@@ -44,20 +46,17 @@ def like_ids(ids: Sequence[str]) -> LikeIds | None:
     spaced = pc.utf8_trim(pc.replace_substring_regex(given, SPACES, " "), " ")
     cased = spaced if are_codes else pc.utf8_lower(spaced)
     plain = pc.replace_substring_regex(cased, WHOLE_NUMBER, r"\1")
-    codes = plain.dictionary_encode().indices.to_numpy()
-    is_like = (np.bincount(codes)[codes] > 1) & pc.not_equal(plain, "").to_numpy(False)
-    rows = np.flatnonzero(is_like)
-    if not len(rows):
+    found = repeated_texts(plain)
+    if found is None:
         return None
-    ordered = rows[np.argsort(codes[rows], kind="stable")]
     changes = {
         "case": pc.not_equal(cased, spaced),
         "spaces": pc.not_equal(spaced, given),
         "a final .0": pc.not_equal(plain, cased),
     }
-    ways = [way for way, is_other in changes.items() if is_other.to_numpy(False)[rows].any()]
-    example = int(ordered[0]), int(ordered[1])
-    return LikeIds(rows, len(np.unique(codes[rows])), example, _listed(ways))
+    ways = [way for way, is_other in changes.items() if is_other.to_numpy(False)[found.rows].any()]
+    example = int(found.by_text[0]), int(found.by_text[1])
+    return LikeIds(found.rows, found.n_texts, example, _listed(ways))
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bert4rec.data.repeated import repeated_texts
+
 # Marks over and under letters of Latin, Greek and Cyrillic; those of other scripts make other
 # words. With them the space that breaks no line, which a cell of a web page may hold.
 ACCENTS = r"[\x{0300}-\x{036F}\x{00A0}]+"
@@ -43,15 +45,13 @@ def shared_titles(titles: Sequence[str]) -> SharedTitles | None:
         return None
     plain = pc.utf8_lower(pc.utf8_normalize(given, form="NFD"))
     plain = pc.replace_substring(pc.replace_substring_regex(plain, ACCENTS, ""), " ", "")
-    codes = plain.dictionary_encode().indices.to_numpy()
-    is_shared = (np.bincount(codes)[codes] > 1) & pc.not_equal(plain, "").to_numpy(False)
-    rows = np.flatnonzero(is_shared)
-    if not len(rows):
+    found = repeated_texts(plain)
+    if found is None:
         return None
-    ordered = rows[np.argsort(codes[rows], kind="stable")]
+    ordered, codes = found.by_text, found.codes
     # Where one of a title stands beside the next of the same.
     places = np.flatnonzero(codes[ordered[1:]] == codes[ordered[:-1]])
     pairs = zip(ordered[places].tolist(), ordered[places + 1].tolist(), strict=True)
     unlike = (pair for pair in pairs if titles[pair[0]] != titles[pair[1]])
     first = (int(ordered[0]), int(ordered[1]))
-    return SharedTitles(rows, len(np.unique(codes[rows])), next(unlike, first))
+    return SharedTitles(found.rows, found.n_texts, next(unlike, first))
