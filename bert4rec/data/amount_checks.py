@@ -11,6 +11,7 @@ from bert4rec.data.check import Check
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.profile import Profile
 from bert4rec.data.rejects import usual_reason
+from bert4rec.data.times import NO_MOMENT
 from bert4rec.words import counted, percent
 
 MIN_INTERACTIONS = 1_000
@@ -48,7 +49,12 @@ def _report_checks(manifest: Mapping[str, Any]) -> Iterator[Check]:
         "warning",
         f"{n_rejected:,} of {n_read:,} rows ({percent(n_rejected / n_read)}) were rejected"
         + (f", most often for: {reason}" if reason else ""),
-        "Look at the rejected lines: a wrong form or column loses lines that are whole.",
+        "Look at the rejected lines: "
+        + (
+            "times of another unit than most, as milliseconds among seconds, end up there."
+            if reason == NO_MOMENT
+            else "a wrong form or column loses lines that are whole."
+        ),
         n_rejected,
     )
 

@@ -106,12 +106,12 @@ def _streamed(
 ) -> Ingested | None:
     """Stage what comes from the reader; None if it cannot be told that way after all."""
     folder = connection.spill_folder / "streamed"
-    stager = RowStager(folder)
+    has_type = roles.time is not None and is_time_type(types[roles.time])
+    reading = OF_A_TIME_TYPE if has_type else None
+    stager = RowStager(folder, reading)
     rows = stager.take(connection.stream(staged_columns(scan, roles, types)))
-    reading = None
-    if roles.time is not None:
-        has_type = is_time_type(types[roles.time])
-        reading = OF_A_TIME_TYPE if has_type else stager.times.reading()
+    if reading is None and roles.time is not None:
+        reading = stager.times.reading()
     is_told = reading is not None or roles.time is None
     if not is_told or has_open_quote(connection, source):
         shutil.rmtree(folder)
@@ -130,7 +130,7 @@ def _through_a_table(connection: Connection, source: Source, roles: Roles, scan:
     source = fill_raw(connection, source, scan, staged)
     reading = None if roles.time is None else read_times(connection, roles.time, source.name)
     told = "" if reading is None else f"REPLACE ({reading.sql} AS n)"
-    stager = RowStager(connection.spill_folder / "staged")
+    stager = RowStager(connection.spill_folder / "staged", reading)
     rows = stager.take(connection.stream(Scan(f"SELECT * {told} FROM raw")))
     connection.run("DROP TABLE raw")
     return _found(connection, source, rows, stager.refused, reading)

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from bert4rec.data.connection import ROWS_STREAMED
 from bert4rec.data.id_coder import MISSING, IdCoder
 from bert4rec.data.rejects import N_CHARACTERS_KEPT, N_REJECTS_KEPT
-from bert4rec.data.times import TimesSeen
+from bert4rec.data.times import NO_MOMENT, NO_TIME, TimeReading, TimesSeen
 from bert4rec.files import writing_explained
 
 # How each column lies on disk: codes of users, items and events, times and values. A value is NaN
@@ -115,13 +115,16 @@ class RowStager:
 
     Args:
         folder: Gets a file for each column.
+        reading: How times are read, where that is known already: what is no moment then is of no
+            use.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, reading: TimeReading | None = None) -> None:
         folder.mkdir(parents=True)
         self.times = TimesSeen()
         self.refused = Refused()
         self._folder = folder
+        self._range = (-np.inf, np.inf) if reading is None else reading.range
         self._coders = {name: IdCoder() for name in "uie"}
         self._columns: frozenset[str] = frozenset()
         self._n_read = self._n_rows = 0
@@ -158,7 +161,7 @@ class RowStager:
         }
         if "t" in batch.schema.names:
             self.times.add(batch["n"], batch["t"])
-        reasons = _reasons(batch, columns)
+        reasons = _reasons(batch, columns, self._range)
         is_refused = np.logical_or.reduce([is_so for _, is_so in reasons])
         if is_refused.any():
             self._refuse(batch, reasons, is_refused)
@@ -184,14 +187,19 @@ class RowStager:
             self.refused.first.append((self._n_read + int(row) + 1, reason, text))
 
 
-def _reasons(batch: pa.RecordBatch, columns: dict[str, np.ndarray]) -> list[tuple[str, np.ndarray]]:
+def _reasons(
+    batch: pa.RecordBatch, columns: dict[str, np.ndarray], times: tuple[float, float]
+) -> list[tuple[str, np.ndarray]]:
     """Return why a row is of no use, the first reason first, and of which rows it is so."""
     reasons = [("no user id", columns["u"] == MISSING), ("no item id", columns["i"] == MISSING)]
     if "bad" in batch.schema.names:
         is_bad = pc.is_valid(batch["bad"]).to_numpy(zero_copy_only=False)
         reasons.insert(0, ("not a JSON object", is_bad))
     if "n" in columns:
-        reasons.append(("no readable time", np.isnan(columns["n"])))
+        least, end = times
+        is_none = np.isnan(columns["n"])
+        is_moment = (columns["n"] >= least) & (columns["n"] < end)
+        reasons += [(NO_TIME, is_none), (NO_MOMENT, ~is_none & ~is_moment)]
     return reasons
 
 

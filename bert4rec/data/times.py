@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from bert4rec.data.connection import Connection
 from bert4rec.data.written_dates import COMPACT, KINDS
@@ -26,6 +28,13 @@ UNITS = (
 ORDERS = {"dmy": "day before month", "mdy": "month before day", "ymd": "year first"}
 # A year of two digits that was read as one of four.
 EARLIEST_YEAR = 1000
+LATEST_YEAR = 9999
+# The years 1 to 9999 in Unix seconds: what no calendar holds is no moment.
+CALENDAR_S = (-62_135_596_800.0, 253_402_300_800.0)
+# Counters from here on are no longer told from their neighbours in float64.
+COUNTED = (-(2.0**53), 2.0**53)
+NO_TIME = "no readable time"
+NO_MOMENT = "a time outside the years 1 to 9999"
 N_TRIED = 500
 N_SAMPLED = 10_000
 N_MEASURED = 1_000_000
@@ -43,11 +52,19 @@ class TimeReading:
         sql: Expression over the columns `n` and `t` that gives a DOUBLE, or NULL.
         reason: What the column was taken for.
         divisor: What that is divided by to be in seconds.
+        range_s: The least of them in seconds, and what all are less than.
     """
 
     sql: str
     reason: str
     divisor: float = 1.0
+    range_s: tuple[float, float] = CALENDAR_S
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The least that the expression may give, and what that must be less than."""
+        least_s, end_s = self.range_s
+        return least_s * self.divisor, end_s * self.divisor
 
 
 # No form has to be told.
@@ -61,28 +78,40 @@ class TimesSeen:
     Args:
         n_numbers: Rows with a number.
         n_texts: Rows with other text.
+        least: The least number.
+        most: The greatest one.
         numbers: Size of each of the first numbers, float64.
     """
 
     n_numbers: int = 0
     n_texts: int = 0
+    least: float = math.inf
+    most: float = -math.inf
     numbers: np.ndarray = field(default_factory=lambda: np.empty(0))
 
     def add(self, numbers: pa.Array, texts: pa.Array) -> None:
         """Take the times of further rows into account."""
         self.n_numbers += len(numbers) - numbers.null_count
         self.n_texts += len(texts) - texts.null_count
+        if numbers.null_count < len(numbers):
+            found = pc.min_max(numbers).as_py()
+            self.least = min(self.least, found["min"])
+            self.most = max(self.most, found["max"])
         n_wanted = N_MEASURED - len(self.numbers)
         if n_wanted > 0:
             given = numbers.drop_null()[:n_wanted].to_numpy(zero_copy_only=False)
             self.numbers = np.concatenate([self.numbers, np.abs(given)])
 
     def reading(self) -> TimeReading | None:
-        """Return how to read the times if they are numbers of one unit, else None."""
+        """Return how to read the times if all numbers are moments of one unit, else None."""
         if self.n_numbers <= self.n_texts:
             return None
         median = float(np.median(self.numbers))
-        return None if _is_compact(median) else _unit(median)
+        if _is_compact(median):
+            return None
+        reading = _unit(median)
+        least, end = reading.range
+        return reading if least <= self.least and self.most < end else None
 
 
 def are_plain_numbers(texts: Sequence[str]) -> bool:
@@ -111,7 +140,7 @@ def read_times(connection: Connection, name: str, where: str) -> TimeReading:
     if n == 0:
         return _blank(connection, name, where)
     if n_numbers * 2 > n:
-        return _numbers(connection, n)
+        return _of_a_calendar(connection, _numbers(connection, n), n_numbers, name, where)
     date = _of_a_real_year("TRY_CAST(t AS TIMESTAMPTZ)")
     n_dates, n_zoned = connection.row(
         f"SELECT count({date}), count(*) FILTER (regexp_matches(t, '{ZONE}')) FROM raw"
@@ -158,6 +187,30 @@ def _numbers(connection: Connection, n_given: int) -> TimeReading:
     return _unit(median)
 
 
+def _of_a_calendar(
+    connection: Connection, reading: TimeReading, n_numbers: int, name: str, where: str
+) -> TimeReading:
+    """Return how numbers are read; refuse a column most of which are no moments then."""
+    is_beyond = (
+        f"NOT ({reading.sql} >= {reading.range[0]!r} AND {reading.sql} < {reading.range[1]!r})"
+    )
+    (n_beyond,) = connection.row(f"SELECT count(*) FILTER ({is_beyond}) FROM raw")
+    if n_beyond * 2 <= n_numbers:
+        return reading
+    found = connection.rows(
+        f"SELECT n FROM raw WHERE {is_beyond} GROUP BY n ORDER BY min(rowid) LIMIT 3"
+    )
+    examples = [_as_written(None, number) for (number,) in found]
+    raise LogError(
+        f"more than half of the numbers in {name!r} are outside the years 1 to 9999 as Unix times,"
+        f" such as {', '.join(map(repr, examples))}",
+        where=where,
+        fix="Choose the column of the times, or none: then the order of the file counts.",
+        column=name,
+        examples=examples,
+    )
+
+
 def _is_compact(median: float) -> bool:
     """Whether numbers of this size may be days or moments that are written as one number."""
     return any(least <= median <= most for _, _, least, most in COMPACT)
@@ -165,7 +218,8 @@ def _is_compact(median: float) -> bool:
 
 def _unit(median: float) -> TimeReading:
     unit, divisor = next((unit, by) for bound, unit, by in UNITS if median < bound)
-    return TimeReading("n", f"{unit} (the middle value is {median:.12g})", divisor)
+    range_s = COUNTED if median < UNITS[0][0] else CALENDAR_S
+    return TimeReading("n", f"{unit} (the middle value is {median:.12g})", divisor, range_s)
 
 
 def _kind_of_dates(
@@ -206,7 +260,7 @@ def _moment(forms: Sequence[str]) -> str:
 
 
 def _of_a_real_year(moment: str) -> str:
-    return f"CASE WHEN year({moment}) >= {EARLIEST_YEAR} THEN {moment} END"
+    return f"CASE WHEN year({moment}) BETWEEN {EARLIEST_YEAR} AND {LATEST_YEAR} THEN {moment} END"
 
 
 def _order(forms: Sequence[str]) -> str:

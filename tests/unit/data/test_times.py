@@ -5,7 +5,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bert4rec.data.log import read_log
+from bert4rec.data.checks import check_dataset
+from bert4rec.data.first_sequences import first_sequences
+from bert4rec.data.log import preview_log, read_log
 from bert4rec.data.prepare import PrepareSettings, prepare
 from bert4rec.errors import LogError
 
@@ -58,6 +60,56 @@ def test_a_number_that_is_no_moment_is_rejected(bad: str, tmp_path: Path):
     (tmp_path / "log.csv").write_text(f"user,item,time\n{rows}u1,i2,{bad}\n")
     with read_log(tmp_path / "log.csv") as log:
         assert [reject.reason for reject in log.rejects] == ["no readable time"]
+
+
+@pytest.mark.parametrize(
+    ("usual", "beyond"),
+    [
+        ("1700000000", "1e30"),
+        ("1700000000", "-1e30"),
+        ("1700000000", "253402300800"),
+        ("1700000000", "-62135596801"),
+        ("1700000000", "1700000000000"),
+        ("1700000000000", "1000000000000000000000000000000"),
+        ("17", "1e30"),
+    ],
+)
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_number_that_no_calendar_holds_is_rejected_and_not_a_duplicate(
+    usual: str, beyond: str, form: str, tmp_path: Path
+):
+    # One user and item with different times that float64 does not tell apart.
+    rows = [("u1", "i1", float(usual) + n) for n in range(9)]
+    rows += [("u2", "i2", float(usual))] + [("u1", "i1", float(beyond))] * 3
+    path = tmp_path / f"log.{form}"
+    frame = pd.DataFrame(rows, columns=["user", "item", "time"])
+    getattr(frame, f"to_{form}")(path, index=False)
+    reasons = {"a time outside the years 1 to 9999": 3}
+    preview = preview_log(path)
+    assert first_sequences(preview, preview.roles()).reject_reasons == reasons
+    dataset = prepare(path, workspace=tmp_path, settings=PrepareSettings(min_sequence_length=1))
+    assert dataset.manifest["reject_reasons"] == reasons
+    assert dataset.manifest["report"]["duplicate"] == 0
+    checks = [check for check in check_dataset(dataset) if "rejected" in check.message]
+    assert "milliseconds among seconds" in checks[0].fix
+
+
+@pytest.mark.parametrize("moment", ["253402300799", "-62135596800", "9999-12-31"])
+def test_the_first_and_the_last_moment_of_the_calendar_are_times(moment: str, tmp_path: Path):
+    usual = "2024-05-17" if "-" in moment[1:] else "1700000000"
+    rows = f"u1,i1,{usual}\nu2,i2,{usual}\nu1,i2,{usual}\nu2,i1,{moment}\n"
+    (tmp_path / "log.csv").write_text("user,item,time\n" + rows)
+    with read_log(tmp_path / "log.csv") as log:
+        assert log.n_rejected == 0
+
+
+def test_a_column_most_of_whose_numbers_no_calendar_holds_is_refused(tmp_path: Path):
+    rows = [f"u{n % 2},i{n},{1700000000 if n < 4 else f'{n}e30'}" for n in range(10)]
+    (tmp_path / "log.csv").write_text("\n".join(["user,item,time", *rows]))
+    with pytest.raises(LogError, match="outside the years 1 to 9999") as told:
+        read_log(tmp_path / "log.csv")
+    assert told.value.details["column"] == "time"
+    assert "Choose the column of the times" in told.value.fix
 
 
 @pytest.mark.parametrize("gap", [float("nan"), float("inf")])
