@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,14 @@ from bert4rec.runs.folder import Run
 from bert4rec.runs.lock import held
 from bert4rec.runs.registry import create_run, list_runs
 from bert4rec.runs.status import ACTIVE_STATES
-from bert4rec.runs.trash import list_trash, purge_run, restore_run, trash_run
+from bert4rec.runs.trash import (
+    FORMER_NAME,
+    is_trashed,
+    list_trash,
+    purge_run,
+    restore_run,
+    trash_run,
+)
 from tests.factories import random_dataset, saved_dataset, small_settings
 
 
@@ -73,6 +81,50 @@ def test_a_run_in_place_of_a_deleted_one_is_never_written_over(run: Run, workspa
     assert first.name == "made"
     restore_run(workspace, first.id)
     assert [found.id for found in list_trash(workspace)] == [second.id]
+
+
+@pytest.fixture
+def deleted_twice(run: Run, workspace: Path, tmp_path: Path) -> Run:
+    """A run of the trash that is another one's copy and had its id."""
+    shutil.copytree(run.folder, tmp_path / "copy")
+    trash_run(workspace, run.id)
+    shutil.copytree(tmp_path / "copy", run.folder)
+    return trash_run(workspace, run.id)
+
+
+@pytest.mark.parametrize("is_alone", [False, True])
+def test_a_run_whose_id_lay_in_the_trash_already_gets_it_back(
+    deleted_twice: Run, run: Run, workspace: Path, is_alone: bool
+) -> None:
+    assert deleted_twice.id == f"{run.id}-2"
+    if is_alone:
+        purge_run(workspace, run.id)
+        assert is_trashed(workspace, run.id)
+    text = run.id if is_alone else deleted_twice.id
+    restored = restore_run(workspace, text)
+    assert restored.id == run.id
+    # Nothing of the trash stays in its folder.
+    assert not (restored.folder / FORMER_NAME).exists()
+    assert is_trashed(workspace, run.id) is not is_alone
+
+
+def test_a_run_whose_id_is_taken_keeps_that_of_the_trash(
+    deleted_twice: Run, run: Run, workspace: Path
+) -> None:
+    restore_run(workspace, run.id)
+    assert restore_run(workspace, deleted_twice.id).id == deleted_twice.id
+    assert {found.id for found in list_runs(workspace)} == {run.id, deleted_twice.id}
+
+
+@pytest.mark.parametrize(
+    "written", ["{", "[]", '{"format_version": 1, "id": "../../out"}', '{"format_version": 9}']
+)
+def test_a_damaged_former_id_leads_nowhere(
+    deleted_twice: Run, workspace: Path, written: str
+) -> None:
+    (deleted_twice.folder / FORMER_NAME).write_text(written)
+    restored = restore_run(workspace, deleted_twice.id)
+    assert restored.folder == workspace / "runs" / deleted_twice.id
 
 
 @pytest.mark.parametrize("name", ["..", "../runs/x", "", ".hidden", "nosuch"])
