@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -158,12 +159,18 @@ class Run:
         try:
             return find_dataset(self.workspace, told["fingerprint"])
         except NotFoundError as error:
+            way_on = "then try again" if self._is_finished() else "then let the run go on"
             raise NotFoundError(
                 f"the run's dataset {told['name']!r} is no longer there",
                 where=str(self.workspace),
-                fix="Prepare it from the same log in the same way, then let the run go on.",
+                fix=f"Prepare it from the same log in the same way, {way_on}.",
                 fingerprint=told["fingerprint"],
             ) from error
+
+    def _is_finished(self) -> bool:
+        with suppress(FormatError, NotFoundError):
+            return self.status().state == "finished"
+        return False
 
     def status(self) -> Status:
         """Return the status; a run whose process is gone is `interrupted`."""

@@ -108,10 +108,26 @@ def test_a_summary_that_is_none_is_told(run: Run, text: str) -> None:
         run.summary()
 
 
-def test_a_run_whose_dataset_was_deleted_says_so(run: Run) -> None:
+@pytest.mark.parametrize(
+    ("state", "way_on"),
+    [
+        ("running", "then let the run go on."),
+        ("stopped", "then let the run go on."),
+        ("finished", "then try again."),
+        ("damaged", "then let the run go on."),
+    ],
+)
+def test_a_run_whose_dataset_was_deleted_says_so_and_what_to_do(
+    run: Run, state: str, way_on: str
+) -> None:
+    if state == "damaged":
+        (run.folder / "status.json").write_text("{")
+    else:
+        run.set_status(state=state)
     (run.workspace / "datasets").rename(run.workspace / "gone")
-    with pytest.raises(NotFoundError, match="no longer there"):
+    with pytest.raises(NotFoundError, match="no longer there") as told:
         run.dataset()
+    assert told.value.fix.endswith(way_on)
 
 
 def test_the_log_has_a_dated_line_each(run: Run) -> None:
