@@ -217,8 +217,7 @@ def final_difference(rows: Sequence[RunRow], summaries: Mapping[str, dict[str, A
     # One that cannot be placed may be the best of all.
     if len(known) < max(MIN_COMPARED, len(ended)):
         return ""
-    data = {row.fingerprint for row in rows if row.test is not None}
-    if len(data) > 1 or not ask_alike(ended.values()):
+    if not judged_alike([row for row in rows if row.test is not None], ended):
         return "They were judged on different test items, so their figures cannot be compared."
     first, second = sorted(known, key=lambda label: known[label]["metrics"][metric], reverse=True)[
         :2
@@ -227,16 +226,28 @@ def final_difference(rows: Sequence[RunRow], summaries: Mapping[str, dict[str, A
     return f"By {metric_name(metric)}, {first} is {verdict} {second}. {FINER}"
 
 
+def judged_alike(rows: Iterable[RunRow], summaries: Mapping[str, Mapping[str, Any] | None]) -> bool:
+    """Whether runs are judged on the same items of the same data, as far as is known.
+
+    Args:
+        rows: The runs.
+        summaries: Their summaries; None where a run has not ended.
+    """
+    is_one_data = len({row.fingerprint for row in rows}) <= 1
+    return is_one_data and ask_alike(told for told in summaries.values() if told is not None)
+
+
 def common_metric(rows: Sequence[RunRow]) -> str:
     """Return the metric to compare by: the one that chose the best epochs, if it is one."""
     chosen = {row.metric for row in rows}
     return chosen.pop() if len(chosen) == 1 else "ndcg@10"
 
 
-def comparison_finding(curves: Mapping[str, Curves], metric: str) -> str:
+def comparison_finding(curves: Mapping[str, Curves], metric: str, *, are_alike: bool = True) -> str:
     """Return which run is ahead on validation, in one sentence.
 
-    Each by its best value of this metric: another one may have chosen the epoch that it uses.
+    Each by its best value of this metric: another one may have chosen the epoch that it uses. None
+    is ahead where they are not judged on the same items.
     """
     lines = {label: found.scores(metric).points() for label, found in curves.items()}
     best = {
@@ -245,8 +256,14 @@ def comparison_finding(curves: Mapping[str, Curves], metric: str) -> str:
     if not best:
         return "None of them has been validated yet."
     ranked = sorted(best.items(), key=lambda found: found[1].value, reverse=True)
-    texts = (f"{label} ({metric_text(at.value)}, epoch {at.epoch})" for label, at in ranked)
-    return f"Best {metric_name(metric)}: {', '.join(texts)}."
+    told = ranked if are_alike else best.items()
+    texts = (f"{label} ({metric_text(at.value)}, epoch {at.epoch})" for label, at in told)
+    if are_alike or len(best) == 1:
+        return f"Best {metric_name(metric)}: {', '.join(texts)}."
+    return (
+        f"Best {metric_name(metric)} of each: {', '.join(texts)}. They were judged on different"
+        " validation items, so their figures cannot be compared."
+    )
 
 
 def curve_table(chart: Chart) -> pd.DataFrame:

@@ -549,6 +549,17 @@ def test_data_of_one_name_are_told_apart_by_the_filter(make: Make, workspace: Pa
     assert "Best of 4" in texts(app)
 
 
+def test_compared_runs_of_different_data_are_not_ranked_under_their_curves(
+    make: Make, workspace: Path
+) -> None:
+    other = saved_dataset(workspace, random_dataset([4, 5, 6]))
+    one, two, apart = make("one"), make("two"), make("apart", dataset=other)
+    assert "Best NDCG@10: " in texts(open_runs([one, two]))
+    told = texts(open_runs([one, apart]))
+    assert "Best NDCG@10 of each: " in told
+    assert "different validation items, so their figures cannot be compared" in told
+
+
 def test_compared_runs_say_what_they_expect_for_the_same_user(
     trained: Run,
 ) -> None:

@@ -105,11 +105,12 @@ def _draw_settings(rows: list[RunRow], labels: dict[str, str]) -> None:
 def _draw_curves(rows: list[RunRow], labels: dict[str, str]) -> None:
     metric = run_comparison.common_metric(rows)
     curves = {labels[row.run_id]: cache.curves(row.run_id) for row in rows}
+    are_alike = run_comparison.judged_alike(rows, _summaries(rows))
     charts = {
         "metric": (
             f"{metric_name(metric)} on the validation items",
             curve_charts.metric_overlay(curves, metric),
-            run_comparison.comparison_finding(curves, metric),
+            run_comparison.comparison_finding(curves, metric, are_alike=are_alike),
         ),
         "loss": (
             "Training loss",
@@ -137,12 +138,14 @@ def _draw_table(name: str, chart: Chart, finding: str) -> None:
             draw_frame(table, height=TABLE_PX, column_config=figures, placeholder="–", alt=finding)
 
 
+def _summaries(rows: list[RunRow]) -> dict[str, dict[str, Any] | None]:
+    # What an earlier part of a run came to is not the result of one that goes on.
+    return {row.run_id: None if row.test is None else _run(row).summary() for row in rows}
+
+
 def _draw_figures(rows: list[RunRow], labels: dict[str, str]) -> None:
     """Draw what the runs came to, and offer that and what differs in settings as a file."""
-    # What an earlier part of a run came to is not the result of one that goes on.
-    summaries: dict[str, dict[str, Any] | None] = {
-        row.run_id: None if row.test is None else _run(row).summary() for row in rows
-    }
+    summaries = _summaries(rows)
     _draw_metrics(rows, {labels[run_id]: found for run_id, found in summaries.items()})
     draw_csv(
         "Comparison",

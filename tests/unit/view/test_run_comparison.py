@@ -21,6 +21,7 @@ from bert4rec.view.run_comparison import (
     curve_table,
     final_difference,
     final_metrics,
+    judged_alike,
     loss_comparison,
     narrow_intervals,
     settings_differences,
@@ -173,6 +174,23 @@ def test_the_finding_names_the_best_first() -> None:
         told == "Last training loss as measured: A (3.000). The lines and their table are smoothed."
     )
     assert loss_comparison({"A": Curves()}).startswith("None of them")
+
+
+def test_runs_that_are_validated_on_different_items_are_not_ranked() -> None:
+    found = {"A": curves([0.1, 0.2]), "B": curves([0.3, 0.25]), "C": curves([])}
+    finding = comparison_finding(found, "ndcg@10", are_alike=False)
+    assert finding.startswith("Best NDCG@10 of each: A (0.2000, epoch 2), B (0.3000, epoch 1).")
+    assert "different validation items, so their figures cannot be compared" in finding
+    # Nothing is beside one alone.
+    del found["B"]
+    assert "compared" not in comparison_finding(found, "ndcg@10", are_alike=False)
+
+
+def test_runs_are_judged_alike_on_one_dataset_that_is_split_alike() -> None:
+    one, other = whole(0.2), whole(0.2) | {"split": {"strategy": "global_time"}}
+    assert judged_alike([row("a"), row("b")], {"A": one, "B": None})
+    assert not judged_alike([row("a"), row("b")], {"A": one, "B": other})
+    assert not judged_alike([row("a"), row("b", data="f2")], {"A": None, "B": None})
 
 
 def test_each_run_counts_with_its_best_value_of_the_metric_that_is_shown() -> None:
