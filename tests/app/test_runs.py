@@ -554,8 +554,8 @@ def test_compared_runs_of_different_data_are_not_ranked_under_their_curves(
 ) -> None:
     other = saved_dataset(workspace, random_dataset([4, 5, 6]))
     one, two, apart = make("one"), make("two"), make("apart", dataset=other)
-    assert "Best NDCG@10: " in texts(open_runs([one, two]))
-    told = texts(open_runs([one, apart]))
+    assert "Best NDCG@10: " in plain(open_runs([one, two]))
+    told = plain(open_runs([one, apart]))
     assert "Best NDCG@10 of each: " in told
     assert "different validation items, so their figures cannot be compared" in told
 
