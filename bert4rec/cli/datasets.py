@@ -150,7 +150,9 @@ def _recipe_lines(document: dict[str, Any]) -> list[str]:
     items = document["items"]
     called = items and (items["name"] or "a frame, to be written to a file for --items")
     parts = {"form": document["form"], "item table": called}
-    parts |= {f"{role} column": column for role, column in document["roles"].items()}
+    roles = dict(document["roles"])
+    dates = {"order of dates": roles.pop("dates", None)}
+    parts |= {f"{role} column": column for role, column in roles.items()} | dates
     return table(("what", "value"), [*(parts | document["settings"]).items()])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from bert4rec.files import expanded, is_file
 if TYPE_CHECKING:
     from bert4rec.data.item_table import ItemTable
     from bert4rec.data.prepare import PrepareSettings
-    from bert4rec.data.roles import Roles
+    from bert4rec.data.roles import DateOrder, Roles
 
 # As the reader names them; a test holds these equal, because asking it would load it.
 LOG_FORMS = (
@@ -32,6 +32,7 @@ LOG_FORMS = (
     "sessions",
     "triples",
 )
+DATE_ORDERS = ("day-first", "month-first", "year-first")
 NO_COLUMN = "-"
 # As the settings of the preparation limit them; a test holds these equal.
 MOST_ROWS = 1_000_000_000
@@ -49,6 +50,7 @@ class LogOptions:
     time: str | None = None
     value: str | None = None
     event: str | None = None
+    dates: DateOrder | None = None
     form: str | None = None
     min_sequence_length: int | None = None
     max_sequence_length: int | None = None
@@ -86,7 +88,9 @@ class LogOptions:
                 fix="Give that column of the log another name, and make the recipe anew.",
             )
         # What the recipe leaves out is not guessed anew.
+        dates = roles.pop("dates")
         options: dict[str, Any] = {role: column or NO_COLUMN for role, column in roles.items()}
+        options["dates"] = dates
         options["form"] = recipe.form
         options["keep_event"] = settings.pop("events") or ()
         options["keep_duplicates"] = not settings.pop("drop_duplicates")
@@ -124,7 +128,7 @@ class LogOptions:
         return parse_prepare_settings(given, where="--min-value")
 
     def roles(self, log: str) -> Roles | None:
-        """Return the columns to take, the missing ones guessed; None if none was named.
+        """Return the columns to take, the missing ones guessed; None if nothing of them was told.
 
         Raises:
             LogError: user or item is neither named nor certain.
@@ -139,7 +143,7 @@ class LogOptions:
         )
 
         named = {role: column for role, column in self.typed().items() if role in ROLE_NAMES}
-        if not named:
+        if not named and self.dates is None:
             return None
         columns = preview_log(log, form=self.form).columns
         guesses = guess_roles([c for c in columns if c.name not in named.values()])
@@ -147,7 +151,7 @@ class LogOptions:
             guesses[role] = RoleGuess(None if column == NO_COLUMN else column, "named", True)
         roles = confirm_roles(guesses, columns, Path(log).name)
         check_roles(roles, [column.name for column in columns], Path(log).name)
-        return roles
+        return replace(roles, dates=self.dates)
 
     def item_table(self, log: str) -> Path | ItemTable | None:
         """Return the item table, read if its columns were named.
@@ -203,6 +207,11 @@ _OPTIONS = (
     _column("--time", help=f"The log's column of times; {NO_COLUMN} for none."),
     _column("--value", help=f"The log's column of values; {NO_COLUMN} for none."),
     _column("--event", help=f"The log's column of events; {NO_COLUMN} for none."),
+    click.option(
+        "--dates",
+        type=click.Choice(DATE_ORDERS),
+        help="Order of dates that fit several alike, such as 03/04/2024.",
+    ),
     click.option("--form", type=click.Choice(LOG_FORMS), help="Form of the log. [default: told]"),
     click.option(
         "--min-sequence-length",

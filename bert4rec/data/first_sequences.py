@@ -12,7 +12,7 @@ from bert4rec.data.connection import Connection
 from bert4rec.data.frames import frame_source
 from bert4rec.data.ingest import Ingested, stage
 from bert4rec.data.log import LogPreview
-from bert4rec.data.roles import Roles, check_roles, refuse_lists
+from bert4rec.data.roles import DateOrder, Roles, check_roles, refuse_lists
 from bert4rec.errors import LogError
 
 N_USERS = 3
@@ -36,12 +36,14 @@ class FirstSequences:
         reject_reasons: How many of these are of no use, for each reason.
         time_problem: Why the times cannot be told from these rows alone, empty if they can; the
             order is then that of the file.
+        date_orders: The orders that its dates fit alike, if that is why.
     """
 
     longest: tuple[FirstSequence, ...]
     n_rows: int
     reject_reasons: Mapping[str, int]
     time_problem: str = ""
+    date_orders: tuple[DateOrder, ...] = ()
 
 
 def first_sequences(preview: LogPreview, roles: Roles, n_users: int = N_USERS) -> FirstSequences:
@@ -61,14 +63,14 @@ def first_sequences(preview: LogPreview, roles: Roles, n_users: int = N_USERS) -
     head = pd.DataFrame(list(layout.rows), columns=list(layout.columns), dtype="string")
     try:
         found, rows = _read(head, roles, where)
-        problem = ""
+        problem, orders = "", ()
     except LogError as error:
         if roles.time is None:
             raise
         found, rows = _read(head, replace(roles, time=None), where)
-        problem = error.message
+        problem, orders = error.message, tuple(error.details.get("orders", ()))
     longest = _longest(rows, n_users)
-    return FirstSequences(longest, found.n_rows_read, found.reject_reasons, problem)
+    return FirstSequences(longest, found.n_rows_read, found.reject_reasons, problem, orders)
 
 
 def _read(head: pd.DataFrame, roles: Roles, where: str) -> tuple[Ingested, pd.DataFrame]:

@@ -128,7 +128,9 @@ def _through_a_table(connection: Connection, source: Source, roles: Roles, scan:
         return staged_columns(columns, roles, connection.types(columns))
 
     source = fill_raw(connection, source, scan, staged)
-    reading = None if roles.time is None else read_times(connection, roles.time, source.name)
+    reading = None
+    if roles.time is not None:
+        reading = read_times(connection, roles.time, source.name, roles.dates)
     told = "" if reading is None else f"REPLACE ({reading.sql} AS n)"
     stager = RowStager(connection.spill_folder / "staged", reading)
     rows = stager.take(connection.stream(Scan(f"SELECT * {told} FROM raw")))

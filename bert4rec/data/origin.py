@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ def describe_origin(
     named = {
         "source_hash": source_hash,
         "form": source.layout.form,
-        "roles": asdict(roles),
+        "roles": roles.document(),
         "settings": settings.model_dump(),
         "items": None if table is None else hash_items(table),
         "simulated": is_simulated,
@@ -66,7 +66,7 @@ def describe_origin(
             "files": list(source.file_names[:N_FILES_IN_MANIFEST]),
             "passed_over": list(source.passed_over[:N_FILES_IN_MANIFEST]),
         },
-        "roles": asdict(roles),
+        "roles": roles.document(),
         "settings": settings.model_dump(),
         "item_table": None,
         **marks,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 from bert4rec.data.written_dates import is_written_date
 from bert4rec.errors import LogError
@@ -42,15 +43,29 @@ MOST_DAYS = 366
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
+DateOrder = Literal["day-first", "month-first", "year-first"]
+
+
 @dataclass(frozen=True)
 class Roles:
-    """Names of the columns that hold user, item and, if there, time, value and kind of event."""
+    """Names of the columns that hold user, item and, if there, time, value and kind of event.
+
+    `dates` is no column: how dates are read that fit several orders alike, such as 03/04/2024.
+    """
 
     user: str
     item: str
     time: str | None = None
     value: str | None = None
     event: str | None = None
+    dates: DateOrder | None = None
+
+    def document(self) -> dict[str, Any]:
+        """Return the roles as they are written, the order of dates only where it was told."""
+        told = asdict(self)
+        if self.dates is None:
+            del told["dates"]
+        return told
 
     def named(self) -> dict[str, str]:
         """Return the roles that have a column, in the order of `ROLE_NAMES`."""
@@ -235,7 +250,8 @@ def confirm_roles(guesses: dict[str, RoleGuess], columns: Sequence[Column], wher
             unsure=unsure,
         )
     user, item = str(guesses["user"].column), str(guesses["item"].column)
-    return Roles(user, item, *(guesses[role].column for role in ("time", "value", "event")))
+    time, value, event = (guesses[role].column for role in ("time", "value", "event"))
+    return Roles(user, item, time, value, event)
 
 
 def _more_advice(columns: Sequence[Column]) -> str:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bert4rec.data.connection import Connection
+from bert4rec.data.roles import DateOrder
 from bert4rec.data.written_dates import COMPACT, KINDS
 from bert4rec.errors import LogError
 from bert4rec.words import counted
@@ -26,6 +27,12 @@ UNITS = (
     (float("inf"), "Unix nanoseconds", 1e9),
 )
 ORDERS = {"dmy": "day before month", "mdy": "month before day", "ymd": "year first"}
+# As a person tells them, for dates that fit several.
+ORDER_NAMES: dict[str, DateOrder] = {
+    "dmy": "day-first",
+    "mdy": "month-first",
+    "ymd": "year-first",
+}
 # A year of two digits that was read as one of four.
 EARLIEST_YEAR = 1000
 LATEST_YEAR = 9999
@@ -124,16 +131,20 @@ def are_plain_numbers(texts: Sequence[str]) -> bool:
     return bool(given) and not _is_compact(float(np.median(numbers)))
 
 
-def read_times(connection: Connection, name: str, where: str) -> TimeReading:
+def read_times(
+    connection: Connection, name: str, where: str, dates: DateOrder | None = None
+) -> TimeReading:
     """Tell how to read the times of the table `raw`.
 
     Args:
         connection: Holds the table `raw` with `n`, times that are numbers, and `t`, other texts.
         name: The column's name in the file, for messages.
         where: The source, for messages.
+        dates: The order of dates that fit several alike.
 
     Raises:
-        LogError: more than half of the values cannot be read as times.
+        LogError: more than half of the values cannot be read as times, or they are dates that fit
+            several orders alike; these are its detail `orders`.
     """
     n_texts, n_numbers = connection.row("SELECT count(t), count(n) FROM raw")
     n = n_texts + n_numbers
@@ -147,7 +158,7 @@ def read_times(connection: Connection, name: str, where: str) -> TimeReading:
     )
     if n_dates * 2 > n:
         return TimeReading(f"epoch({date})", f"dates of the form ISO 8601, {_zones(n_zoned, n)}")
-    kind = _kind_of_dates(connection, n, name, where)
+    kind = _kind_of_dates(connection, n, name, where, dates)
     if kind is None:
         raise _unreadable(connection, name, where, n_numbers, n_texts)
     return _dates(connection, kind)
@@ -223,7 +234,7 @@ def _unit(median: float) -> TimeReading:
 
 
 def _kind_of_dates(
-    connection: Connection, n_given: int, name: str, where: str
+    connection: Connection, n_given: int, name: str, where: str, dates: DateOrder | None
 ) -> tuple[str, ...] | None:
     """Return the forms of the kind of dates that reads most, None if that is not most of them."""
     tried = _n_read(connection, KINDS, N_TRIED)
@@ -234,12 +245,17 @@ def _kind_of_dates(
         return None
     found = [kind for kind, n in zip(kinds, n_read, strict=True) if n == best]
     orders = list(dict.fromkeys(_order(kind) for kind in found))
+    names = [ORDER_NAMES[order] for order in orders if order in ORDER_NAMES]
+    if dates in names:
+        return next(kind for kind in found if ORDER_NAMES.get(_order(kind)) == dates)
     if len(orders) > 1:
         raise LogError(
             f"the dates of {name!r} could be {ORDERS[orders[0]]} or {ORDERS[orders[1]]}",
             where=where,
-            fix=f"Write dates as YYYY-MM-DD, {OR_NONE}",
+            fix=f"Say which: --dates {' or '.join(names)}, Order of the dates on the page, or"
+            f" dates= in Roles. Else write dates as YYYY-MM-DD, {OR_NONE}",
             column=name,
+            orders=names,
         )
     return found[0]
 

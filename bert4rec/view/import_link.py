@@ -28,6 +28,7 @@ from bert4rec.view.form_link import (
 
 # The columns of an item table that are asked for, beside the roles of the log.
 ITEM_COLUMNS = ("id", "title")
+DATES = "dates"
 EVENTS = "events"
 READERS: dict[str, Callable[[str], Any]] = {
     "drop_duplicates": switch,
@@ -44,7 +45,8 @@ class ImportDraft:
 
     Args:
         form: The form of the log, empty for the one that is detected.
-        columns: Columns by role, or by `id` and `title` of the item table; empty for none.
+        columns: Columns by role, or by `id` and `title` of the item table, empty for none; and by
+            `dates` the order of dates.
         settings: What is left out, by the names of `PrepareSettings`.
         name: The name of the dataset, empty for that of its log.
     """
@@ -101,7 +103,7 @@ def _parts(text: str) -> list[list[str]]:
 
 def _columns(link: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for name, *values in _parts(link.get("columns", "")):
-        if name not in (*ROLE_NAMES, *ITEM_COLUMNS) or len(values) != 1:
+        if name not in (*ROLE_NAMES, *ITEM_COLUMNS, DATES) or len(values) != 1:
             raise misfit()
         yield name, values[0]
 

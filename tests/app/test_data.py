@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from bert4rec.data.collection import list_datasets
 from bert4rec.data.dataset import open_dataset
 from bert4rec.data.prepare import prepare
+from bert4rec.data.recipe import recipe_of
 from bert4rec.data.samples import prepare_sample
 from bert4rec.policy import Policy
 from bert4rec.runs.registry import create_run
@@ -639,6 +640,29 @@ def test_days_in_doubt_are_told_beside_the_sequences_promised() -> None:
     upload(app, "plays.csv", f"user,item,time\n{days}".encode())
     said = "could be month before day or day before month. Here the order is that of the file."
     assert said in texts(app).replace("\\", "")
+
+
+def test_the_order_of_dates_is_asked_where_they_fit_several_and_kept_in_the_recipe(
+    workspace: Path,
+) -> None:
+    app = open_data()
+    choose_upload(app)
+    upload(app, "plain.csv", LOG.encode())
+    assert not [one for one in app.selectbox if one.label == "Order of the dates"]
+    app = open_data()
+    choose_upload(app)
+    days = "".join(f"u{n % 3},i{n % 4},0{1 + n % 9}/0{1 + n % 7}/2024\n" for n in range(60))
+    upload(app, "plays.csv", f"user,item,time\n{days}".encode())
+    order = box(app, "Order of the dates")
+    assert order.options == ["As the whole log tells", "Month before day", "Day before month"]
+    order.set_value("day-first").run()
+    assert "could be month before day" not in texts(app)
+    assert app.query_params["columns"] == "dates:day-first"
+    button(app, "Prepare dataset").click().run()
+    assert not app.exception
+    (manifest,) = list_datasets(workspace)
+    assert recipe_of(manifest).roles.dates == "day-first"
+    assert "%d/%m/%Y" in manifest["time_reason"]
 
 
 def choose_server_file(name: str, items: str = "") -> AppTest:

@@ -5,33 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from bert4rec.data.first_sequences import FirstSequences, first_sequences
 from bert4rec.data.item_columns import ItemColumns, item_columns
 from bert4rec.data.item_table import ItemTable, about_items, read_item_table
 from bert4rec.data.layout import LINE_FORMS
 from bert4rec.data.log import FORMS, LogPreview, RoleGuess, Roles, preview_log
-from bert4rec.data.rejects import usual_reason
 from bert4rec.data.roles import as_lines
 from bert4rec.data.source import files_words
 from bert4rec.errors import LogError
 from bert4rec.id_columns import AROUND_ID
-from bert4rec.plain_text import contained
 from bert4rec.ui import cache
+from bert4rec.ui.data.first_rows import ask_date_order, draw_sequences
 from bert4rec.ui.data.import_address import FORM, hold, told
 from bert4rec.ui.data.log_choice import LogChoice
 from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.file_stamps import FileStamp, file_stamp
-from bert4rec.ui.name_room import cell_beginning, cell_text
 from bert4rec.view.markdown import escape
-from bert4rec.view.worded import worded
-from bert4rec.words import counted, number, sentence, size
+from bert4rec.words import counted, sentence, size
 
-USER_PX, SEQUENCE_PX = 120, 840
-CELLS = {"User": cell_text(USER_PX), "Sequence": cell_beginning(SEQUENCE_PX)}
 FORM_NAMES = {
     "csv": "CSV (commas or semicolons)",
     "tsv": "TSV (tabs)",
@@ -68,7 +61,6 @@ NONE_LABELS = {"time": "None (file order)", "value": "None", "event": "None"}
 NONE = ""
 # Lines of the preview before it scrolls, and the height in pixels that shows them.
 N_PREVIEW_LINES, PREVIEW_HEIGHT = 5, 215
-N_PREVIEW_ITEMS = 30
 # Those whose columns have their names from the form and not from the file.
 NAMELESS_FORMS = ("movielens", "pairs", *LINE_FORMS)
 # Narrower boxes cut the names of columns off.
@@ -98,9 +90,11 @@ def ask_form_and_roles(choice: LogChoice) -> tuple[str, Roles | None, ItemTable 
         height=PREVIEW_HEIGHT if len(preview.rows) > N_PREVIEW_LINES else "auto",
         alt=f"The first {len(preview.rows)} lines of the log",
     )
-    roles = _ask_roles(preview, key=f"{choice.path}|{preview.form}")
+    key = f"{choice.path}|{preview.form}"
+    roles = _ask_roles(preview, key)
     if roles is None:
         return preview.form, None, None
+    roles = ask_date_order(choice, preview, roles, key)
     sequences, table = st.container(), None
     if choice.items is not None:
         table = _ask_items(choice, choice.items, roles)
@@ -113,7 +107,7 @@ def ask_form_and_roles(choice: LogChoice) -> tuple[str, Roles | None, ItemTable 
             "the item table as well."
         )
     with sequences:
-        _draw_sequences(choice, preview, roles, table)
+        draw_sequences(choice, preview, roles, table)
     return preview.form, roles, table
 
 
@@ -148,66 +142,6 @@ def _ask_item_column(
     )
     hold(field, picked, guess)
     return picked
-
-
-def _draw_sequences(
-    choice: LogChoice, preview: LogPreview, roles: Roles, table: ItemTable | None
-) -> None:
-    """Show what the histories would be: wrong columns show before anything is read."""
-    found = _sequences(str(choice.path), choice.stamp, preview.form, roles, preview)
-    titles = _titles(found, table)
-    st.markdown("**What the sequences would be, oldest item first**")
-    rows = [
-        {
-            "User": sequence.user_id,
-            "Length": len(sequence.item_ids),
-            "Sequence": " → ".join(
-                contained(titles.get(item_id, item_id))
-                for item_id in sequence.item_ids[:N_PREVIEW_ITEMS]
-            )
-            + " → …" * (len(sequence.item_ids) > N_PREVIEW_ITEMS),
-        }
-        for sequence in found.longest
-    ]
-    longest = pd.DataFrame(rows, columns=["User", "Length", "Sequence"])
-    draw_frame(
-        worded(longest, CELLS),
-        hide_index=True,
-        column_config={
-            "User": st.column_config.TextColumn(width=USER_PX),
-            "Length": st.column_config.NumberColumn(format="localized", width=70),
-            "Sequence": st.column_config.TextColumn(width=SEQUENCE_PX),
-        },
-        alt="The longest sequences of the first rows as the chosen columns give them",
-    )
-    st.caption(_sequences_words(found))
-
-
-@st.cache_data(max_entries=16, show_spinner=False)
-def _sequences(
-    path: str, stamp: str, form: str, roles: Roles, _preview: LogPreview
-) -> FirstSequences:
-    return first_sequences(_preview, roles)
-
-
-def _titles(found: FirstSequences, table: ItemTable | None) -> dict[str, str]:
-    if table is None:
-        return {}
-    shown = {item_id for one in found.longest for item_id in one.item_ids[:N_PREVIEW_ITEMS]}
-    rows = table.rows[table.rows["item_id"].isin(shown)]
-    return dict(zip(rows["item_id"], rows["title"], strict=True))
-
-
-def _sequences_words(found: FirstSequences) -> str:
-    text = f"The longest within the first {counted(found.n_rows, 'interaction')}."
-    if found.reject_reasons:
-        n_rejected = number(sum(found.reject_reasons.values()))
-        reason = usual_reason(found.reject_reasons)
-        text += f" {n_rejected} of these would be rejected, most often for: {reason}."
-    if found.time_problem:
-        problem = escape(sentence(found.time_problem))
-        text += f" :orange[:material/warning:] {problem} Here the order is that of the file."
-    return text
 
 
 def _draw_items(table: ItemTable, preview: LogPreview, roles: Roles) -> None:

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args
 
 import click
 import numpy as np
@@ -32,7 +32,7 @@ from bert4rec.data.item_table import read_item_table
 from bert4rec.data.layout import FORMS
 from bert4rec.data.prepare import PrepareSettings, parse_prepare_settings, prepare
 from bert4rec.data.recipe import recipe_of
-from bert4rec.data.roles import Roles
+from bert4rec.data.roles import DateOrder, Roles
 from bert4rec.errors import FormatError, NotFoundError, SettingsError
 from bert4rec.item_lists import parse_items
 from bert4rec.json_files import write_json
@@ -73,6 +73,7 @@ def test_the_choices_are_those_of_the_library() -> None:
     assert settings.POLICIES == POLICY_KINDS
     assert tuple(PRESETS) == settings.PRESET_NAMES
     assert log_options.LOG_FORMS == FORMS
+    assert get_args(DateOrder) == log_options.DATE_ORDERS
 
 
 def test_every_setting_of_the_preparation_has_an_option() -> None:
@@ -276,6 +277,26 @@ def test_a_recipe_replays_and_what_is_typed_goes_before_it(log: Path, workspace:
     other = find_target(str(log), LogOptions(recipe=recipe, min_item_count=1), workspace)
     assert other.manifest["settings"] == made.manifest["settings"] | {"min_item_count": 1}
     assert other.manifest["roles"] == made.manifest["roles"]
+
+
+def test_dates_that_fit_two_orders_are_read_as_told_and_so_by_the_recipe(
+    tmp_path: Path, workspace: Path
+) -> None:
+    log = tmp_path / "log.csv"
+    rows = [f"u{n % 4},i{n % 5},0{1 + n % 9}/0{1 + n % 7}/2024" for n in range(40)]
+    log.write_text("\n".join(["user,item,time", *rows]) + "\n")
+    result = run("prepare", log, "--workspace", workspace)
+    assert "--dates month-first or day-first" in result.stderr
+    made = {
+        order: find_target(str(log), LogOptions(dates=order), workspace)
+        for order in ("day-first", "month-first")
+    }
+    assert "%d/%m/%Y" in made["day-first"].manifest["time_reason"]
+    assert "%m/%d/%Y" in made["month-first"].manifest["time_reason"]
+    recipe = tmp_path / "recipe.json"
+    write_json(recipe, recipe_of(made["day-first"].manifest).document())
+    again = find_target(str(log), LogOptions(recipe=recipe), workspace)
+    assert again.fingerprint == made["day-first"].fingerprint != made["month-first"].fingerprint
 
 
 def test_a_smallest_value_of_nought_is_typed_too(log: Path, home: Path, workspace: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,13 @@ def test_days_that_the_first_rows_leave_in_doubt_are_said_to_be_so(tmp_path: Pat
     found = first_sequences(preview_log(path), ROLES, 1)
     assert "could be month before day or day before month" in found.time_problem
     assert found.longest == (FirstSequence("a", ("x", "y")),)
+    assert found.date_orders == ("month-first", "day-first")
+    found = first_sequences(preview_log(path), replace(ROLES, dates="day-first"), 1)
+    assert (found.time_problem, found.date_orders) == ("", ())
+    # The second of January comes before the first of February.
+    assert found.longest == (FirstSequence("a", ("x", "y")),)
+    found = first_sequences(preview_log(path), replace(ROLES, dates="month-first"), 1)
+    assert found.longest == (FirstSequence("a", ("y", "x")),)
 
 
 def test_rows_that_are_of_no_use_are_counted_with_their_reasons(tmp_path: Path):

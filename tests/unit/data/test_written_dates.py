@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 
 from bert4rec.data.log import InteractionLog, Roles, read_log
+from bert4rec.data.roles import DateOrder
 from bert4rec.data.written_dates import COMPACT, KINDS, is_written_date
 from bert4rec.errors import LogError
 
@@ -144,6 +146,37 @@ def test_a_date_that_can_be_read_in_two_orders_is_asked_about(
     with pytest.raises(LogError, match=f"the dates of 'time' could be {orders}") as caught:
         log_of(tmp_path, text)
     assert "YYYY-MM-DD, or choose no time column: then" in str(caught.value.fix)
+    assert f"--dates {' or '.join(caught.value.details['orders'])}" in str(caught.value.fix)
+
+
+@pytest.mark.parametrize(
+    ("text", "dates", "day"),
+    [
+        ("03/04/2024", "day-first", "2024-04-03"),
+        ("03/04/2024", "month-first", "2024-03-04"),
+        ("03-04-2024", "day-first", "2024-04-03"),
+        ("17-05-24", "day-first", "2024-05-17"),
+        ("17-05-24", "year-first", "2017-05-24"),
+        # Only one order fits: nothing is chosen.
+        ("05/17/2024", "day-first", "2024-05-17"),
+        ("17 May 2024", "month-first", "2024-05-17"),
+        ("2024-03-04", "day-first", "2024-03-04"),
+    ],
+)
+def test_the_order_that_was_told_is_taken_where_dates_fit_several(
+    text: str, dates: DateOrder, day: str, tmp_path: Path
+):
+    path = tmp_path / "log.csv"
+    path.write_text("user,item,time\n" + f'u1,i1,"{text}"\nu2,i2,"{text}"\n')
+    with read_log(path, replace(ROLES, dates=dates)) as log:
+        assert set(times_of(log)) == {datetime.fromisoformat(f"{day}T00:00Z").timestamp()}
+
+
+def test_an_order_that_does_not_fit_leaves_the_question_open(tmp_path: Path):
+    path = tmp_path / "log.csv"
+    path.write_text("user,item,time\nu1,i1,03/04/2024\nu2,i2,03/04/2024\n")
+    with pytest.raises(LogError, match="could be month before day or day before month"):
+        read_log(path, replace(ROLES, dates="year-first"))
 
 
 def test_one_day_after_the_twelfth_tells_the_order_of_all(tmp_path: Path):

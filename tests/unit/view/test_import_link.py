@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from bert4rec.data.filters import PrepareSettings
 from bert4rec.data.roles import ROLE_NAMES
 from bert4rec.view.import_link import (
+    DATES,
     ITEM_COLUMNS,
     READERS,
     ImportDraft,
@@ -17,7 +18,9 @@ counts = st.integers(1, 10**9)
 drafts = st.builds(
     ImportDraft,
     form=st.sampled_from(["", "csv", "movielens"]),
-    columns=st.dictionaries(st.sampled_from((*ROLE_NAMES, *ITEM_COLUMNS)), st.text(max_size=100)),
+    columns=st.dictionaries(
+        st.sampled_from((*ROLE_NAMES, *ITEM_COLUMNS, DATES)), st.text(max_size=100)
+    ),
     settings=st.fixed_dictionaries(
         {},
         optional={
