@@ -252,8 +252,9 @@ def _kind_of_dates(
         raise LogError(
             f"the dates of {name!r} could be {ORDERS[orders[0]]} or {ORDERS[orders[1]]}",
             where=where,
-            fix=f"Say which: --dates {' or '.join(names)}, Order of the dates on the page, or"
-            f" dates= in Roles. Else write dates as YYYY-MM-DD, {OR_NONE}",
+            fix="Choose the order of the dates on the page, or say it by --dates"
+            f" {' or '.join(names)} (in Python dates= of Roles). Else write dates as YYYY-MM-DD,"
+            f" {OR_NONE}",
             column=name,
             orders=names,
         )
