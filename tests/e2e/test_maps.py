@@ -341,11 +341,17 @@ def test_an_outline_around_nothing_chooses_nothing_and_one_press_leads_back_from
     settle(page)
     draw_box(18, (area["width"] - 2, area["height"] - 2))
     expect(chosen).to_be_visible()
+    settle(page)
+    before, n_steps = page.url, page.evaluate("history.length")
     page.get_by_role("button", name="Recommend from these").click()
     expect(page.get_by_role("heading", name="What the model put in")).to_be_visible()
     settle(page)
+    # Not one more on the map, under the address of what was made of its items.
+    assert page.evaluate("history.length") == n_steps + 1
     page.go_back()
     expect(page.get_by_role("heading", name="Embeddings")).to_be_visible()
+    settle(page)
+    expect(page).to_have_url(before)
 
 
 @pytest.mark.parametrize("width", [1440, 390])
