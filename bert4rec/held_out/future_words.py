@@ -92,13 +92,17 @@ def _least(report: FutureReport) -> str:
 
 
 def _digits(report: FutureReport) -> int:
-    """Return with how many digits the figures of the answer add up as they are told."""
+    """Return with how many digits the figures of the answer add up, and say it, as they are told."""
     past, both = (report.contexts[name].ndcg.mean for name in ("past", "both"))
+    high = report.gain.ndcg.high
 
     def add_up(digits: int) -> bool:
         told = round(round(both, digits) - round(past, digits), digits)
-        is_bound_told = not past or round(LEAST_SHARE * past, digits) > 0
-        return is_bound_told and told == round(report.gain.ndcg.mean, digits)
+        bound = round(LEAST_SHARE * past, digits)
+        is_bound_told = not past or bound > 0
+        # An interval of which it is said that it lies below the bound has to be seen there.
+        is_below = report.verdict != "does_not" or round(high, digits) < max(bound, 0)
+        return is_bound_told and is_below and told == round(report.gain.ndcg.mean, digits)
 
     return next(filter(add_up, range(LEAST_DIGITS, MOST_DIGITS)), MOST_DIGITS)
 

@@ -289,9 +289,15 @@ def test_the_figures_of_the_sentence_add_up(
 
 
 def test_a_bound_is_told_however_little_the_past_reaches(recommender: Recommender) -> None:
-    said = told(recommender, Estimate(0.0001, -0.0001, 0.0003), "does_not", past=0.0035)
-    assert "(95% interval −0.0001 to 0.0003)" in said
+    said = told(recommender, Estimate(0.0001, -0.0001, 0.0001), "does_not", past=0.0035)
+    assert "(95% interval −0.0001 to 0.0001)" in said
     assert said.endswith("The whole interval lies below 0.0002, 5% of what the past reaches.")
+
+
+def test_an_interval_is_seen_to_lie_below_the_bound_that_is_told(recommender: Recommender) -> None:
+    said = told(recommender, Estimate(-0.0003, -0.0028, 0.0016), "does_not", past=0.0348)
+    assert "(95% interval −0.0028 to 0.0016)" in said
+    assert said.endswith("The whole interval lies below 0.0017, 5% of what the past reaches.")
 
 
 def told(
