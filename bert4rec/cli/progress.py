@@ -13,6 +13,7 @@ import click
 
 from bert4rec.baselines.titles import NETWORK, PROBABILITIES
 from bert4rec.cli.terminal import tell
+from bert4rec.words import percent
 
 if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
@@ -254,7 +255,7 @@ class JudgingProgress(Noting):
 def judging_words(who: str, part: str, n_done: int, n_rows: int) -> str:
     """Return how far a judgement has come."""
     if part == PROBABILITIES:
-        return f"calibrating {who}: {n_done} of {n_rows} percent"
+        return f"calibrating {who}: {percent(n_done / n_rows)}"
     where = part.replace("_", " ")
     return f"judging {who}, {where}: {n_done:,} of {n_rows:,} held-out items"
 

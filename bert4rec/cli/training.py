@@ -192,7 +192,7 @@ def outcome_lines(document: dict[str, Any]) -> list[str]:
         f" loss {document['loss_type']} ({document['loss_reason']})",
         f"Folder: {document['folder']}",
         *_advice(scores, document["trend"], document["reason"]),
-        _following(document),
+        _following(document, scores),
     ]
 
 
@@ -228,26 +228,37 @@ def _shown(name: str, model: str) -> str:
 def _advice(
     scores: Mapping[str, Mapping[str, float]], trend: Mapping[str, Any] | None, reason: str | None
 ) -> list[str]:
-    own = scores[NETWORK]["ndcg@10"]
-    ahead = [name for name, metrics in scores.items() if metrics["ndcg@10"] > own]
-    if not ahead:
+    names = " and ".join(_ahead(scores))
+    if not names:
         return []
-    names, state = " and ".join(ahead), "level" if reason == "no gain" else "unknown"
-    if trend is not None and state != "level":
-        state = trend["state"]
     return [
         {
             "rising": f"Not yet better than {names}, but still getting better: train longer.",
             "level": f"Not better than {names}, and no longer getting better by its validations: "
             "other settings may do more than further epochs.",
-        }.get(state, f"Not better than {names} so far: training longer may help.")
+        }.get(_state(trend, reason), f"Not better than {names} so far: training longer may help.")
     ]
 
 
-def _following(document: dict[str, Any]) -> str:
+def _ahead(scores: Mapping[str, Mapping[str, float]]) -> list[str]:
+    own = scores[NETWORK]["ndcg@10"]
+    return [name for name, metrics in scores.items() if metrics["ndcg@10"] > own]
+
+
+def _state(trend: Mapping[str, Any] | None, reason: str | None) -> str:
+    if reason == "no gain":
+        return "level"
+    return str(trend["state"]) if trend is not None else "unknown"
+
+
+def _following(document: dict[str, Any], scores: Mapping[str, Mapping[str, float]]) -> str:
+    run = document["run"]
+    if _ahead(scores) and _state(document["trend"], document["reason"]) == "rising":
+        # As the advice above it says.
+        return next_step("runs", "extend", run, "--epochs", str(document["n_epochs_done"]))
     if document["policy"] == "embedding_policy":
-        return next_step("embed", document["run"], "--out", "vectors.parquet")
-    return next_step("evaluate", document["run"])
+        return next_step("embed", run, "--out", "vectors.parquet")
+    return next_step("evaluate", run)
 
 
 @click.command()

@@ -92,7 +92,7 @@ def _least(report: FutureReport) -> str:
 
 
 def _digits(report: FutureReport) -> int:
-    """Return with how many digits the figures of the answer add up, and say it, as they are told."""
+    """Return with how many digits the figures of the answer add up and say what is said."""
     past, both = (report.contexts[name].ndcg.mean for name in ("past", "both"))
     high = report.gain.ndcg.high
 
