@@ -103,7 +103,8 @@ def delete_unused_dataset(workspace: Path, folder_name: str, *, is_forced: bool 
             fix="Stop them first, or let them end.",
         )
     if use.ended and not is_forced:
-        fix = "Delete them first, or force it: they could no longer be resumed or inspected."
+        fix = "Delete them first, or force it by --force: they could no longer be resumed"
+        fix += " or inspected."
         raise _needed(folder_name, use.ended, "ended", fix)
     delete_dataset(workspace, folder_name)
 

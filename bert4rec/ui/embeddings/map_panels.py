@@ -140,11 +140,7 @@ def _draw_shares(
 ) -> None:
     values = item_groups(vocabulary, column).iloc[found.item_idx - 1].tolist()
     table = maps.share_table(values, np.flatnonzero(np.isin(found.item_idx, items)))
-    first = table.iloc[0]
-    st.caption(
-        f"{percent(first['share'])} of them are {escape(first['group'])}, against "
-        f"{percent(first['map_share'])} of the map."
-    )
+    st.caption(escape(share_words(table)))
     draw_frame(
         table.assign(share=100 * table["share"], map_share=100 * table["map_share"]),
         hide_index=True,
@@ -160,6 +156,20 @@ def _draw_shares(
         },
         alt="Shares of groups among the chosen items and on the whole map",
     )
+
+
+def share_words(table: pd.DataFrame) -> str:
+    """Return what most of some chosen items are, or that no group has most of them.
+
+    Args:
+        table: Groups, the most frequent first, with `n`, `share` and `map_share`.
+    """
+    first, n_first = table.iloc[0], int((table["n"] == table["n"].iloc[0]).sum())
+    if n_first > 1:
+        each = counted(int(first["n"]), "item")
+        return f"No group has most of them: {n_first:,} have {each} each."
+    share, of_map = percent(first["share"]), percent(first["map_share"])
+    return f"{share} of them are {first['group']}, against {of_map} of the map."
 
 
 def draw_clusters(

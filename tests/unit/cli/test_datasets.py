@@ -95,7 +95,7 @@ def test_what_an_ended_run_needs_is_deleted_by_force(
     assert refused.exit_code == 1
     assert needing.id in refused.stderr
     needing.set_status(state="finished")
-    assert "or force it" in run(workspace, "delete", "plays").stderr
+    assert "or force it by --force:" in run(workspace, "delete", "plays").stderr
     assert run(workspace, "delete", "plays", "--force").exit_code == 0
     assert list_datasets(workspace) == []
 
