@@ -84,7 +84,7 @@ class Recommender:
         return other
 
     def calibrated(self) -> Recommender:
-        """Return the same with the temperatures that were found at its run's end, if there are.
+        """Return the same with the temperatures that were kept with its run, if there are.
 
         They are those of the best weights; see `held_out.calibration`.
         """

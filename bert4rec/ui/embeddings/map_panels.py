@@ -140,7 +140,7 @@ def _draw_shares(
 ) -> None:
     values = item_groups(vocabulary, column).iloc[found.item_idx - 1].tolist()
     table = maps.share_table(values, np.flatnonzero(np.isin(found.item_idx, items)))
-    st.caption(escape(share_words(table)))
+    st.caption(escape(group_words(table)))
     draw_frame(
         table.assign(share=100 * table["share"], map_share=100 * table["map_share"]),
         hide_index=True,
@@ -158,7 +158,7 @@ def _draw_shares(
     )
 
 
-def share_words(table: pd.DataFrame) -> str:
+def group_words(table: pd.DataFrame) -> str:
     """Return what most of some chosen items are, or that no group has most of them.
 
     Args:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bert4rec.ui.embeddings.map_panels import share_words
+from bert4rec.ui.embeddings.map_panels import group_words
 from bert4rec.ui.embeddings.maps import share_table
 
 
@@ -19,9 +19,9 @@ def test_no_group_is_told_to_have_most_where_several_have_as_many(
     chosen: list[int], said: str
 ) -> None:
     groups = ["Folk", "Folk", "Rock", "Rock", "Pop"]
-    assert share_words(share_table(groups, np.array(chosen))) == said
+    assert group_words(share_table(groups, np.array(chosen))) == said
 
 
 def test_where_all_are_of_one_group_it_is_told() -> None:
-    told = share_words(share_table(["Folk", "Folk", "Rock"], np.array([0, 1])))
+    told = group_words(share_table(["Folk", "Folk", "Rock"], np.array([0, 1])))
     assert told == "100% of them are Folk, against 67% of the map."
