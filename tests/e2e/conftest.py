@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 from bert4rec.presets import PRESETS
 from tests.e2e.traffic import is_at_rest, watch
@@ -157,6 +157,21 @@ def settle(page: Page) -> None:
         assert time.monotonic() < limit, "the page did not come to rest"
         page.wait_for_timeout(20)
     page.wait_for_function(IS_DRAWN)
+
+
+def bring_into_view(place: Locator) -> None:
+    """Scroll to a place, as one does before a press: a list that is open closes with a scroll."""
+    place.scroll_into_view_if_needed()
+    place.page.wait_for_function(IS_DRAWN)
+
+
+def choose(box: Locator, name: str) -> None:
+    """Choose an entry of a select box by its whole name."""
+    bring_into_view(box)
+    box.click()
+    box.fill(name)
+    box.page.get_by_role("option", name=name, exact=True).click()
+    settle(box.page)
 
 
 def open_page(page: Page, title: str) -> None:

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from bert4rec.comparing.compare import compare
 from bert4rec.pipeline import train
-from tests.e2e.conftest import Server, Visit, settle
+from tests.e2e.conftest import Server, Visit, choose, settle
 from tests.factories import ring_dataset, saved_dataset, small_settings
 
 pytestmark = pytest.mark.browser
@@ -36,10 +36,8 @@ def test_models_and_baselines_are_compared_by_clicks_and_a_link_shows_it_to_othe
     expect(page.get_by_text(re.compile("^At least half of the 240 histories"))).to_be_visible()
     said = finding.inner_text()
 
-    page.get_by_role("combobox", name="By", exact=True).click()
-    page.get_by_role("option", name="HR@5", exact=True).click()
+    choose(page.get_by_role("combobox", name="By", exact=True), "HR@5")
     expect(page).to_have_url(re.compile(r"metric=hr%40?5|metric=hr@5"))
-    settle(page)
     with page.expect_download() as download:
         page.get_by_role("button", name="Scores (CSV)").click()
     assert download.value.path().read_text("utf-8").startswith("entrant,")

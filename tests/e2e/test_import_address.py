@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.conftest import Server, Visit, open_page, settle
+from tests.e2e.conftest import Server, Visit, choose, open_page, settle
 
 pytestmark = pytest.mark.browser
 
@@ -36,13 +36,8 @@ def test_what_is_filled_in_for_an_upload_outlives_a_reload_and_is_no_step_of_the
     user = page.get_by_role("combobox", name=re.compile("User column"))
     expect(user).to_be_visible()
     settle(page)
-    user.click()
-    page.get_by_role("option", name="lender").click()
-    settle(page)
-    item = page.get_by_role("combobox", name=re.compile("Item column"))
-    item.click()
-    page.get_by_role("option", name="book").click()
-    settle(page)
+    choose(user, "lender")
+    choose(page.get_by_role("combobox", name=re.compile("Item column")), "book")
     fill(page.get_by_role("spinbutton", name="Shortest history"), "4")
     fill(page.get_by_label("Name of the dataset"), "of lenders")
     expect(page).to_have_url(re.compile("name=of"))

@@ -14,7 +14,7 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.prepare import prepare
 from bert4rec.pipeline import train
 from bert4rec.runs.folder import Run
-from tests.e2e.conftest import Server, Visit, settle
+from tests.e2e.conftest import Server, Visit, choose, settle
 from tests.factories import ring_dataset, saved_dataset, small_settings
 
 pytestmark = pytest.mark.browser
@@ -385,11 +385,8 @@ def test_an_item_is_followed_through_a_film_which_does_not_begin_anew(
     assert place is not None
     page.mouse.click(place["x"] + place["width"] - 2, place["y"] + place["height"] / 2)
     page.wait_for_function(IS_AT_EPOCH, arg=3)
-    box = page.get_by_role("combobox", name="Find an item")
-    box.fill("7")
-    page.get_by_role("option", name="7", exact=True).click()
+    choose(page.get_by_role("combobox", name="Find an item"), "7")
     expect(page.locator(".map-rings circle")).to_have_count(11)
-    settle(page)
     assert page.evaluate(IS_AT_EPOCH, 3)
     page.wait_for_function(IS_AROUND, arg="7")
     # All the way from the first epoch to the last.

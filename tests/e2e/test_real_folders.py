@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from bert4rec.data.collection import list_datasets
-from tests.e2e.conftest import Server, settle
+from tests.e2e.conftest import Server, choose, settle
 
 pytestmark = [pytest.mark.browser, pytest.mark.shared, pytest.mark.slow]
 
@@ -29,11 +29,9 @@ def open_folder(shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BERT4REC_DATA_DIR", str(shared_data))
 
 
-def choose(page: Page, label: str, name: str) -> None:
+def choose_file(page: Page, label: str, name: str) -> None:
     shown = f"{name} (its files together)" if name.endswith("/") else name
-    page.get_by_role("combobox", name=label).fill(shown)
-    page.get_by_role("option", name=shown, exact=True).click()
-    settle(page)
+    choose(page.get_by_role("combobox", name=label), shown)
 
 
 def import_folder(page: Page, url: str, log: str, items: str) -> None:
@@ -47,9 +45,9 @@ def import_folder(page: Page, url: str, log: str, items: str) -> None:
         settle(page)
     ways.click()
     settle(page)
-    choose(page, "Interaction log", log)
+    choose_file(page, "Interaction log", log)
     if items:
-        choose(page, "Item table (optional)", items)
+        choose_file(page, "Item table (optional)", items)
     shortest = page.get_by_role("spinbutton", name="Shortest history")
     shortest.fill("1")
     shortest.press("Enter")

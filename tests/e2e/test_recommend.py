@@ -12,7 +12,7 @@ from bert4rec.data.prepare import prepare
 from bert4rec.pipeline import train
 from bert4rec.plain_text import WORD_JOINER
 from bert4rec.runs.folder import Run
-from tests.e2e.conftest import Server, Visit, settle
+from tests.e2e.conftest import Server, Visit, bring_into_view, settle
 from tests.e2e.test_hostile_titles import HOSTILE
 from tests.factories import small_settings
 
@@ -125,7 +125,9 @@ def test_another_model_is_one_step_of_the_way_back_to_the_one_before(
     page.wait_for_url("**&**")
     settle(page)
     before, n_steps = page.url, page.evaluate("history.length")
-    page.get_by_role("combobox", name="Model").click()
+    model = page.get_by_role("combobox", name="Model")
+    bring_into_view(model)
+    model.click()
     page.keyboard.type("small")
     expect(page.get_by_role("option")).to_have_count(1)
     page.keyboard.press("Enter")
