@@ -30,7 +30,7 @@ from bert4rec.ui.runs.run_import import draw_import
 from bert4rec.ui.theme_watch import theme_type
 from bert4rec.ui.train.pace import LOOK_EVERY_S
 from bert4rec.view.markdown import escape
-from bert4rec.view.run_comparison import MAX_COMPARED, MIN_COMPARED, compared_ids
+from bert4rec.view.run_comparison import MAX_COMPARED, compared_ids
 from bert4rec.view.run_table import table_key
 from bert4rec.view.state_words import state_word
 from bert4rec.view.worded import worded
@@ -40,7 +40,7 @@ stop_strangers()
 
 TEXT_KEY, STATES_KEY, DATA_KEY, TAGS_KEY = "runs_text", "runs_states", "runs_data", "runs_tags"
 CHOSEN_KEY = "runs_chosen"
-# The comparison that the address named when this session last looked at it.
+# The marked runs that the address named when this session last looked at it.
 LINK, LINKED_KEY = "compare", "runs_linked"
 MIN_FILTER_PX = 140
 # Together, with the narrowest columns of names, data and tags, as wide as the page in a window of
@@ -186,8 +186,8 @@ def follow_comparison(runs: list[ListedRun]) -> None:
 
 
 def link_comparison(chosen: list[ListedRun]) -> None:
-    """Name the compared runs in the address, which then shows them elsewhere too."""
-    if MIN_COMPARED <= len(chosen) <= MAX_COMPARED:
+    """Name the marked runs in the address, which then shows them elsewhere too."""
+    if 1 <= len(chosen) <= MAX_COMPARED:
         link = ",".join(listed.row.run_id for listed in chosen)
         st.session_state[LINKED_KEY] = st.query_params[LINK] = link
     else:

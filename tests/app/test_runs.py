@@ -443,11 +443,20 @@ def test_marked_runs_are_compared_by_what_differs_and_by_a_link(make: Make) -> N
     assert "Comparison (CSV)" in [one.proto.label for one in app.get("download_button")]
 
 
-def test_a_comparison_is_named_in_the_address_only_while_it_is_one(make: Make) -> None:
-    app = open_runs([make("a"), make("b"), make("c")])
+def test_marked_runs_are_named_in_the_address_where_they_are_not_too_many(make: Make) -> None:
+    runs = [make(name) for name in "abcdef"]
+    app = open_runs(runs[:3])
     assert app.query_params["compare"].count(",") == 2
-    app = open_runs([make("d")])
-    assert "compare" not in app.query_params
+    for marked in ([], runs):
+        assert "compare" not in open_runs(marked).query_params
+
+
+def test_one_marked_run_is_marked_again_by_its_address(make: Make) -> None:
+    one, _ = make("one"), make("two")
+    assert open_runs([one]).query_params["compare"] == one.id
+    app = open_runs(compare=one.id)
+    assert [heading.value for heading in app.subheader] == ["one"]
+    assert app.query_params["compare"] == one.id
 
 
 def test_runs_of_a_link_that_are_not_here_are_named(make: Make) -> None:
