@@ -578,6 +578,17 @@ def test_a_link_to_another_story_is_followed_in_the_same_session(workspace: Path
     assert "Repair this course" in [part.value for part in app.run().subheader]
 
 
+@pytest.mark.usefixtures("workspace")
+def test_a_link_to_a_story_that_there_is_not_says_which_there_are() -> None:
+    app = open_recommend(view="show", story="NO*PE")
+    (error,) = app.error
+    told = error.value.replace("\\", "")
+    assert "The address names a story 'NO*PE', which there is not" in told
+    assert "By an address they are playlist, series, course." in told
+    assert linked(app, "story") == "playlist"
+    assert not app.run().error
+
+
 def test_a_story_is_told_in_plain_words_and_goes_on_in_the_composer(workspace: Path) -> None:
     train(prepare_sample("reading", workspace), small_settings(n_epochs=1), workspace=workspace)
     (run,) = list_runs(workspace)

@@ -11,7 +11,7 @@ from bert4rec.composer.decoding import Choice
 from bert4rec.composer.outline import OPEN, Outline
 from bert4rec.composer.reasons import Reason
 from bert4rec.data.vocabulary import Vocabulary
-from bert4rec.errors import Bert4RecError
+from bert4rec.errors import Bert4RecError, NotFoundError, shown
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.stories import STORIES, Story, Task
@@ -21,6 +21,7 @@ from bert4rec.ui.presses import once
 from bert4rec.ui.recommend import compositions
 from bert4rec.ui.recommend.story_run import draw_whose, sample_run
 from bert4rec.ui.redrawing import draw_anew
+from bert4rec.ui.refusals import keep_refusal, show_refusal
 from bert4rec.ui.train.live_run import draw_progress
 from bert4rec.ui.train.pace import LOOK_EVERY_S
 from bert4rec.ui.train.run_controls import draw_controls, shown_state
@@ -35,6 +36,7 @@ TRUTH_KEY = "story_truth"
 LINK_KEY = "story_link"
 # Whether a button was pressed: the browser may not have got the newest address by then.
 PRESSED_KEY = "story_pressed"
+PROBLEM_KEY = "story_problem"
 STORY_ICONS = {
     "playlist": ":material/queue_music:",
     "series": ":material/auto_stories:",
@@ -70,6 +72,7 @@ def draw_story(story: Story, open_sheet: OpenSheet) -> dict[str, str]:
     Returns:
         The parameters of an address that shows the same.
     """
+    show_refusal(PROBLEM_KEY)
     n = int(st.session_state.setdefault(TASK_KEY, 0))
     is_told = bool(st.session_state.setdefault(TOLD_KEY, False))
     st.subheader(story.title, anchor=False)
@@ -91,7 +94,12 @@ def draw_story(story: Story, open_sheet: OpenSheet) -> dict[str, str]:
 def _follow_link() -> None:
     link = read_address(STORY_NAMES)
     is_pressed = st.session_state.pop(PRESSED_KEY, False)
-    if is_pressed or link.get("story") not in STORIES or link == st.session_state.get(LINK_KEY):
+    if is_pressed or "story" not in link or link == st.session_state.get(LINK_KEY):
+        return
+    if link["story"] not in STORIES:
+        error = f"the address names a story {shown(link['story'])}, which there is not"
+        fix = f"Choose one above. By an address they are {', '.join(STORIES)}."
+        keep_refusal(PROBLEM_KEY, NotFoundError(error, fix=fix))
         return
     st.session_state[STORY_KEY] = link["story"]
     task = link.get("task", "1")
