@@ -68,7 +68,11 @@ class Candidates(Message):
 
 def _asked_by(query: Any) -> str:
     """Tell which form a query has, so that problems are told of that form alone."""
-    return "User" if isinstance(query, dict) and "user" in query else "Sequence"
+    if not isinstance(query, dict):
+        return "Sequence"
+    # Under another name, as `user_id`, a user is meant too.
+    is_named = "items" not in query and any(str(name).lower().startswith("user") for name in query)
+    return "User" if is_named or "user" in query else "Sequence"
 
 
 BY_FORM = Discriminator(_asked_by)
@@ -148,6 +152,15 @@ class EmbedRequest(Message):
     queries: list[History] = Field([], max_length=MAX_QUERIES)
     item_ids: ItemIds = Field([], max_length=MAX_CANDIDATES, examples=[["a"]])
     normalise: bool = Field(False, description="Whether vectors are scaled to length 1.")
+
+
+# What each path is asked.
+REQUESTS: dict[str, type[Message]] = {
+    "fill": FillRequest,
+    "recommend": RecommendRequest,
+    "score": ScoreRequest,
+    "embed": EmbedRequest,
+}
 
 
 class Suggested(Message):

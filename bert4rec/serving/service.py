@@ -1,26 +1,21 @@
-"""The service: paths, checks, and one form for whatever goes wrong."""
+"""The service: paths and what they answer."""
 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException
 
-from bert4rec.errors import Bert4RecError, SettingsError, UnknownIdError
-from bert4rec.plain_text import one_line, shortened
+from bert4rec.errors import Bert4RecError
 from bert4rec.recommender import Recommender
 from bert4rec.serving import messages
 from bert4rec.serving.answering import (
@@ -35,27 +30,12 @@ from bert4rec.serving.answering import (
 )
 from bert4rec.serving.gathering import BusyError, Gatherer
 from bert4rec.serving.limits import MAX_BODY_BYTES, BoundedBodies
+from bert4rec.serving.refusals import HANDLERS, PROBLEMS
 from bert4rec.vector_search import unit
 
 VERSION = version("bert4rec")
-MAX_PROBLEMS, MAX_WORDS, MAX_PLACE = 5, 300, 100
-COMPARE = "Compare with /openapi.json."
-FIXES = {
-    400: "Send one JSON document in UTF-8.",
-    404: COMPARE,
-    405: COMPARE,
-    413: "Ask for it in several requests.",
-    503: "Ask again in a moment.",
-}
-# A body has to be said to be JSON: a page from elsewhere cannot make a browser say so unasked.
-JSON_TYPE = re.compile(r"application/(?:[^/;]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
 # nginx's number of a request whose client has gone; it is sent to nobody.
 CLIENT_GONE = 499
-STATUS: dict[type[Bert4RecError], int] = {UnknownIdError: 404, SettingsError: 422, BusyError: 503}
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    code: {"model": messages.Problem, "description": HTTPStatus(code).phrase}
-    for code in (400, 404, 408, 413, 415, 422, 500, 503)
-}
 History = messages.Sequence | messages.User
 Query = TypeVar("Query")
 
@@ -90,12 +70,7 @@ def create_service(model: Recommender, *, max_body_bytes: int = MAX_BODY_BYTES) 
         # Another path is told as such, and not led to one by an address that a proxy may hide.
         redirect_slashes=False,
         responses=PROBLEMS,
-        exception_handlers={
-            RequestValidationError: _invalid,
-            HTTPException: _refused,
-            Bert4RecError: _failed,
-            Exception: _broken,
-        },
+        exception_handlers=HANDLERS,
     )
     service.add_middleware(BoundedBodies, max_bytes=max_body_bytes)
     _add_paths(service, Answers(model, gatherer))
@@ -279,69 +254,3 @@ def _add_paths(service: FastAPI, answers: Answers) -> None:
         service.add_api_route(
             path, answer, methods=["POST"], response_model=kind, operation_id=path[1:]
         )
-
-
-def _told(
-    status: int, kind: str, message: str, *, where: str | None = None, fix: str | None = None
-) -> JSONResponse:
-    told = messages.Told(
-        type=kind,
-        message=_plain(message),
-        where=where and _plain(where),
-        fix=fix and _plain(fix),
-    )
-    headers = {"Retry-After": "1"} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
-    return JSONResponse(messages.Problem(error=told).model_dump(), status, headers)
-
-
-def _plain(text: str) -> str:
-    """Return text that any reader takes: on one line, not too long, without lone surrogates."""
-    return shortened(one_line(text), MAX_WORDS)
-
-
-async def _invalid(request: Request, error: Exception) -> JSONResponse:
-    if not JSON_TYPE.fullmatch(request.headers.get("content-type", "")):
-        said = "the body is not said to be JSON"
-        fix = "Send the header content-type: application/json."
-        return _told(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", said, fix=fix)
-    # It is registered for these alone.
-    assert isinstance(error, RequestValidationError)
-    problems = error.errors()
-    if problems[0]["type"] == "json_invalid":
-        reason, place = problems[0]["ctx"]["error"], problems[0]["loc"][1] + 1
-        said = f"the body is no JSON: {reason} at sign {place:,}"
-        return _told(HTTPStatus.BAD_REQUEST, "InvalidRequest", said, where="body", fix=FIXES[400])
-    places = [_place(problem["loc"]) for problem in problems[:MAX_PROBLEMS]]
-    said = "; ".join(
-        f"{place}: {problem['msg']}" for place, problem in zip(places, problems, strict=False)
-    )
-    status = HTTPStatus.UNPROCESSABLE_ENTITY
-    return _told(status, "InvalidRequest", said, where=places[0], fix=COMPARE)
-
-
-def _place(loc: Sequence[Any]) -> str:
-    """Return a place in a body as its client knows it: without the name of a query's form."""
-    known = [part for at, part in enumerate(loc) if at != 3 or part not in ("Sequence", "User")]
-    return ".".join(map(str, known))[:MAX_PLACE]
-
-
-async def _refused(_: Request, error: Exception) -> JSONResponse:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    kind = HTTPStatus(status).phrase.replace(" ", "")
-    told = _told(status, kind, str(error.detail), fix=FIXES.get(status))  # type: ignore[attr-defined]
-    told.headers.update(getattr(error, "headers", None) or {})
-    return told
-
-
-async def _failed(_: Request, error: Exception) -> JSONResponse:
-    status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 500)
-    told = error if isinstance(error, Bert4RecError) else Bert4RecError(str(error))
-    # Where on this machine something failed is nobody else's business.
-    where = None if status == HTTPStatus.INTERNAL_SERVER_ERROR else told.where
-    return _told(status, type(error).__name__, told.message, where=where, fix=told.fix)
-
-
-async def _broken(_: Request, error: Exception) -> JSONResponse:
-    # What it was stands in the log of the server, and is nobody else's business.
-    del error
-    return _told(500, "InternalServerError", "the service failed at this request")

@@ -22,6 +22,7 @@ from bert4rec.serving.messages import (
     MAX_ITEMS,
     MAX_K,
     MAX_QUERIES,
+    REQUESTS,
     EmbedAnswer,
     EmbedRequest,
     FillAnswer,
@@ -258,6 +259,73 @@ def test_problems_of_a_query_are_told_of_the_form_it_has_alone(
     message = problem(client.post(path, json={"queries": [query]}))["message"]
     assert message.startswith(expected)
     assert ";" not in message
+
+
+NO_FIELD = "there is no such field; the nearest name is"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "expected"),
+    [
+        ("/recommend", {"queries": [{"user_id": "7"}]}, f"body.queries.0.user_id: {NO_FIELD} user"),
+        ("/recommend", {"queries": [{"Users": "7"}]}, f"body.queries.0.Users: {NO_FIELD} user"),
+        (
+            "/recommend",
+            {"queries": [{"item_ids": ["7"]}]},
+            f"body.queries.0.item_ids: {NO_FIELD} items",
+        ),
+        (
+            "/score",
+            {"queries": [{"userId": "7", "candidate": ["1"]}]},
+            f"body.queries.0.userId: {NO_FIELD} user; "
+            f"body.queries.0.candidate: {NO_FIELD} candidates",
+        ),
+        ("/recommend", {"query": [{"items": []}]}, f"body.query: {NO_FIELD} queries"),
+        ("/embed", {"normalize": True}, f"body.normalize: {NO_FIELD} normalise"),
+        (
+            "/fill",
+            {"queries": [{"items": ["1", None], "user_id": "7"}]},
+            "body.queries.0.user_id: there is no such field; those here are items",
+        ),
+        (
+            "/recommend",
+            {"queries": [{"items": []}], "n": 3},
+            "body.n: there is no such field; those here are queries, k and remove_seen",
+        ),
+        (
+            "/recommend",
+            {"items": ["1"]},
+            "body.queries: Field required; body.items: it belongs into each of queries",
+        ),
+        (
+            "/score",
+            {"queries": [{"items": [], "user": "7", "candidates": ["1"]}]},
+            "body.queries.0.items: it cannot stand beside user",
+        ),
+    ],
+)
+def test_of_an_unknown_field_the_one_that_was_meant_is_told(
+    path: str, body: Any, expected: str, client: TestClient
+) -> None:
+    response = client.post(path, json=body)
+    assert (response.status_code, problem(response)["message"]) == (422, expected)
+
+
+def test_a_field_of_a_very_long_name_is_answered_at_once(client: TestClient) -> None:
+    response = client.post("/recommend", json={"queries": [{"u" * 900_000: 1}]})
+    told = problem(response)
+    assert "those here are items and user" in told["message"]
+
+
+def test_of_each_path_it_is_known_what_it_is_asked(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    asked = {
+        path[1:]: methods["post"]["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+        for path, methods in document["paths"].items()
+        if "post" in methods
+    }
+    described = {name: ref.rpartition("/")[2] for name, ref in asked.items()}
+    assert described == {name: kind.__name__ for name, kind in REQUESTS.items()}
 
 
 @pytest.mark.parametrize(
