@@ -21,6 +21,7 @@ from bert4rec.errors import RunError, SettingsError
 from bert4rec.evaluation import choose_seen
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.runs.folder import Run
+from bert4rec.runs.registry import refuse_twice
 from bert4rec.runs.trend import trend_of
 from bert4rec.training_part import TrainingPart
 
@@ -181,15 +182,17 @@ def plan_comparison(
     Raises:
         SettingsError: there is no run, a baseline that nobody knows, or no such reference or
             category.
-        RunError: a run is not finished, or the runs differ in dataset, split or seen items.
+        RunError: a run is named twice or is not finished, or the runs differ in dataset, split or
+            seen items.
         NotFoundError: the dataset or a checkpoint is gone.
     """
-    chosen = list({run.folder: run for run in runs}.values())
+    chosen = list(runs)
     if not chosen:
         raise SettingsError(
             ["there is no run to compare"],
             fix="Name a finished run: its split says what is held out.",
         )
+    refuse_twice(chosen)
     for run in chosen:
         _check_ended(run)
     dataset = _common_dataset(chosen)

@@ -12,6 +12,7 @@ from bert4rec.errors import Bert4RecError, RunError
 from bert4rec.hyperparameters import Hyperparameters, model_name
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Run
+from bert4rec.runs.registry import refuse_twice
 from bert4rec.runs.status import ACTIVE_STATES, Status
 from bert4rec.words import unique_labels
 
@@ -111,9 +112,7 @@ def read_runs(runs: Iterable[Run]) -> tuple[RunFacts, ...]:
             f"a report is about 1 to {MAX_RUNS} runs, not {len(found)}",
             fix="Name fewer runs." if found else "Name a run.",
         )
-    twice = {run.id for run in found if [one.id for one in found].count(run.id) > 1}
-    if twice:
-        raise RunError(f"run {sorted(twice)[0]!r} is named twice", fix="Name each run once.")
+    refuse_twice(found)
     labels = unique_labels({run.id: run.name for run in found})
     return tuple(_read_run(run, labels[run.id]) for run in found)
 

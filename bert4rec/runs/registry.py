@@ -187,6 +187,17 @@ def find_among(runs: Sequence[Run], text: str, *, where: str, is_sole: bool = Fa
     raise _no_run(text, runs, where)
 
 
+def refuse_twice(runs: Iterable[Run]) -> None:
+    """Refuse a run that is named twice, by whatever names, where each is to stand for itself.
+
+    Raises:
+        RunError: with its id.
+    """
+    run_id, n_times = Counter(run.id for run in runs).most_common(1)[0]
+    if n_times > 1:
+        raise RunError(f"run {run_id!r} is named twice", fix="Name each run once.")
+
+
 def _no_run(text: str, runs: Sequence[Run], where: str) -> NotFoundError:
     there = ", ".join(run.id for run in runs[:5]) or "none"
     place = expanded(text)

@@ -337,7 +337,8 @@ def test_what_cannot_be_compared_is_told_before_anything_is_computed(
     with pytest.raises(SettingsError, match="reference 'als' is not among"):
         plan_comparison([runs["one"]], reference="als")
     assert plan_comparison([runs["one"], runs["two"]], reference="two").reference == runs["two"].id
-    assert len(plan_comparison([runs["one"], runs["one"]]).runs) == 1
+    with pytest.raises(RunError, match=f"run '{runs['one'].id}' is named twice"):
+        plan_comparison([runs["one"], runs["two"], runs["one"]])
     one = runs["one"]
     one.set_status(state="failed")
     try:
