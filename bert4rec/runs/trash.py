@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,13 +18,15 @@ from bert4rec.files import (
 from bert4rec.json_files import check_format, read_json, write_json
 from bert4rec.runs.folder import Run
 from bert4rec.runs.lock import held
-from bert4rec.runs.registry import find_among, runs_in
+from bert4rec.runs.registry import find_among, list_runs, runs_in
 from bert4rec.runs.status import ACTIVE_STATES
 
 TRASH_NAME = "trash"
 # In a run's folder, where it lies in the trash under another id than it had.
 FORMER_NAME = "former_id.json"
 FORMAT_VERSION = 1
+# Runs of the trash that an error names.
+N_NAMED = 5
 
 
 def list_trash(workspace: Path) -> list[Run]:
@@ -44,7 +47,25 @@ def find_trashed(workspace: Path, text: str) -> Run:
         formerly = [run for run in runs if former_id(run) == text]
         if len(formerly) == 1:
             return formerly[0]
-    return find_among(runs, text, where=str(trash), is_sole=True)
+    try:
+        return find_among(runs, text, where=str(trash), is_sole=True)
+    except NotFoundError as error:
+        raise _not_trashed(workspace, text, runs) from error
+
+
+def _not_trashed(workspace: Path, text: str, trashed: Sequence[Run]) -> NotFoundError:
+    problem = f"there is no run {text!r} in the trash"
+    advice = []
+    with suppress(NotFoundError):
+        find_among(list_runs(workspace), text, where=str(workspace))
+        advice.append("A run of that name is among those that are not deleted.")
+    if trashed:
+        n_more = len(trashed) - N_NAMED
+        ids = ", ".join(run.id for run in trashed[:N_NAMED])
+        advice.append(f"In the trash: {ids}{f' and {n_more:,} more' if n_more > 0 else ''}.")
+    else:
+        problem += ", which is empty"
+    return NotFoundError(problem, where=str(workspace), fix=" ".join(advice) or None)
 
 
 def is_trashed(workspace: Path, run_id: str) -> bool:

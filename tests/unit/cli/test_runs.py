@@ -103,11 +103,29 @@ def test_a_deleted_run_is_found_by_its_name_and_what_is_there_is_told(workspace:
     call(workspace, "delete", "two words")
     refused = call(workspace, "restore", "other words")
     assert refused.exit_code == 1
-    assert "there is no run 'other words'" in refused.stderr
-    assert f"trash). Runs here: {run.id}." in refused.stderr
+    assert "there is no run 'other words' in the trash (" in refused.stderr
+    assert f"). In the trash: {run.id}.\n" in refused.stderr
     assert document(call(workspace, "restore", "two words", "--json"))["restored"] == run.id
     call(workspace, "delete", "two words")
     assert document(call(workspace, "purge", "two words", "--json"))["purged"] == [run.id]
+
+
+def test_of_a_run_that_is_not_in_an_empty_trash_just_that_is_told(workspace: Path) -> None:
+    for text, more in (("nope", ""), ("kept", " A run of that name is among those that are not")):
+        run = make(workspace, "kept") if more else None
+        refused = call(workspace, "restore", text)
+        expected = f"there is no run {text!r} in the trash, which is empty ({workspace}).{more}"
+        assert expected in refused.stderr
+        assert "--workspace" not in refused.stderr
+        assert run is None or list_runs(workspace) == [run]
+
+
+def test_of_a_full_trash_the_newest_runs_are_told(workspace: Path) -> None:
+    for number in range(7):
+        call(workspace, "delete", make(workspace, f"number {number}").id)
+    told = call(workspace, "restore", "nope").stderr
+    assert told.count("-number-") == 5
+    assert " and 2 more." in told
 
 
 def test_a_file_in_the_place_of_the_trash_holds_nothing_to_purge(workspace: Path) -> None:
