@@ -21,7 +21,9 @@ def parse_settings(values: Mapping[str, Any], *, where: str | None = None) -> Hy
         SettingsError: with one line a problem, all problems at once.
     """
     fields = Hyperparameters.model_fields
-    problems = [_unknown(str(name), one) for name, one in values.items() if name not in fields]
+    problems = [
+        unknown_setting(str(name), one) for name, one in values.items() if name not in fields
+    ]
     known = {name: value for name, value in values.items() if name in fields}
     try:
         settings = Hyperparameters.model_validate(known)
@@ -45,7 +47,7 @@ def parse_value(name: str, value: Any) -> Any:
         SettingsError: there is no such setting, or it cannot have this value.
     """
     if name not in Hyperparameters.model_fields:
-        raise SettingsError([_unknown(name, value)])
+        raise SettingsError([unknown_setting(name, value)])
     try:
         return getattr(Hyperparameters.model_validate({name: value}), name)
     except ValidationError as error:
@@ -65,7 +67,8 @@ def parse_assignment(text: str, *, where: str = "--set") -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def _unknown(name: str, value: Any) -> str:
+def unknown_setting(name: str, value: Any) -> str:
+    """Return in words that there is no such setting, and which name is nearest."""
     near = difflib.get_close_matches(name, Hyperparameters.model_fields, n=1, cutoff=0.6)
     hint = f"the nearest name is {near[0]}" if near else "docs/hyperparameters.md has all names"
     return f"{name}: {shown(value)} belongs to no setting; {hint}"

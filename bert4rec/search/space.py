@@ -14,7 +14,7 @@ from typing import Any
 
 from bert4rec.errors import SettingsError, shown
 from bert4rec.hyperparameters import DROPOUTS, Hyperparameters, unused_by_loss
-from bert4rec.setting_checks import parse_value
+from bert4rec.setting_checks import parse_value, unknown_setting
 from bert4rec.setting_values import typed_value
 
 # What is judged must be the same in every trial, or their scores cannot be compared.
@@ -180,6 +180,9 @@ def parse_domain(name: str, given: Any) -> Domain:
     """
     if name in WHY_FIXED:
         raise SettingsError([f"{name} cannot be varied: {WHY_FIXED[name]}"])
+    if name not in Hyperparameters.model_fields:
+        # Told with all that was given, of which a range is taken apart below.
+        raise SettingsError([unknown_setting(name, given)])
     if isinstance(given, str):
         given = _from_text(name, given)
     if isinstance(given, Mapping):

@@ -62,7 +62,9 @@ def test_the_values_of_a_domain_have_places(given: dict[str, Any], values: list[
 @pytest.mark.parametrize(
     ("name", "given", "said"),
     [
-        ("hiden_size", "32,64", "the nearest name is hidden_size"),
+        ("hiden_size", "32,64", "'32,64' belongs to no setting; the nearest name is hidden_size"),
+        ("learning_rte", "log:1e-4..1e-2", "'log:1e-4..1e-2' belongs to no setting; the nearest"),
+        ("dropout", {"low": 0.1, "high": 0.4}, "{'high': 0.4, 'low': 0.1} belongs to no setting"),
         ("hidden_size", {"low": 32, "high": 64, "log": "yes please"}, "log: 'yes please' should"),
         ("hidden_size", "32,wide", "hidden_size: 'wide'"),
         ("hidden_size", "32", "instead of 1"),
