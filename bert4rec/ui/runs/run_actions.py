@@ -150,13 +150,7 @@ def draw_trash(place: DeltaGenerator) -> None:
 
 def _draw_trashed(runs: list[Run]) -> None:
     names = {run.id: f"{name_of(run)} · {run.id}" for run in runs}
-    chosen = st.multiselect(
-        "Deleted runs",
-        list(names),
-        format_func=lambda run_id: names.get(run_id, run_id),
-        placeholder="Choose some",
-        key="runs_trash",
-    )
+    chosen = _choose_trashed(names)
     with st.container(horizontal=True):
         st.button(
             "Restore",
@@ -170,6 +164,20 @@ def _draw_trashed(runs: list[Run]) -> None:
             f"Delete {counted(len(wanted), 'run')} for good", icon=":material/delete_forever:"
         ):
             _ask_purge(wanted)
+
+
+def _choose_trashed(names: dict[str, str]) -> list[str]:
+    """Let some of the deleted runs be chosen, or tell the only one, which needs no choice."""
+    if len(names) == 1:
+        st.markdown(escape(*names.values()))
+        return list(names)
+    return st.multiselect(
+        "Deleted runs",
+        list(names),
+        format_func=lambda run_id: names.get(run_id, run_id),
+        placeholder="Choose some",
+        key="runs_trash",
+    )
 
 
 def _restore(run_ids: list[str]) -> None:
