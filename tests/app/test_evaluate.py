@@ -281,6 +281,8 @@ def test_the_comparison_of_the_run_in_use_is_shown_and_a_link_to_another_says_so
         assert linked(app, "comparison") == wanted
     app = open_evaluate(comparison=made.id)
     assert any(" · 1 baseline · " in label for label in app.selectbox[0].options)
+    # The end is out of sight in a narrow window.
+    assert all(" UTC · " in label for label in app.selectbox[0].options[1:])
     assert linked(app, "comparison") == made.id
     assert "other, the run in use, is not in this comparison." in plain(app)
 

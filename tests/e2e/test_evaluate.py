@@ -139,3 +139,22 @@ def test_on_a_phone_names_stay_beside_their_figures_and_in_legends_are_not_cut_o
     settle(page)
     told = [" ".join(lines) for lines in legends.evaluate_all(LINES)]
     assert told == names * 2
+
+
+def test_a_comparison_whose_name_is_wider_than_its_box_ends_in_a_sign(
+    server: Server, visit: Visit
+) -> None:
+    dataset = saved_dataset(server.workspace, ring_dataset())
+    run = train(dataset, small_settings(n_epochs=1), workspace=server.workspace, name="first one")
+    made = compare(run, "none", workspace=server.workspace)
+    page = visit(viewport={"width": 390, "height": 900})
+    page.goto(f"{server.url}/evaluate?comparison={made.id}")
+    box = page.get_by_role("combobox", name="Comparison")
+    expect(box).to_be_visible()
+    settle(page)
+    box.click()
+    option = page.get_by_role("option", name="first one").locator("> div")
+    expect(option).to_be_visible()
+    for cut in (box, option):
+        assert cut.evaluate("it => it.scrollWidth > it.clientWidth")
+        assert cut.evaluate("it => getComputedStyle(it).textOverflow") == "ellipsis"

@@ -42,12 +42,13 @@ def _label(facts: dict[str, Any]) -> str:
     names = [told["title"] for told in facts["entrants"] if told["kind"] == "run"]
     more = f" and {len(names) - 2:,} more" if len(names) > 2 else ""
     n_baselines = len(facts["entrants"]) - len(names)
+    # In a narrow box the end is not seen: what tells two of the same runs apart comes before it.
     parts = [
         ", ".join(names[:2]) + more,
-        counted(n_baselines, "baseline"),
-        str(facts["dataset"]["name"]),
-        split_words(facts),
         when(facts["created_at"]),
+        str(facts["dataset"]["name"]),
+        counted(n_baselines, "baseline"),
+        split_words(facts),
     ]
     return " · ".join(parts)
 
