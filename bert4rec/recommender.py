@@ -117,7 +117,9 @@ class Recommender:
         return TrainingPart.of(self.dataset, self.settings)
 
     @torch.inference_mode()
-    def fill(self, items: Sequence[str | None], k: int = 10) -> list[list[Suggestion]]:
+    def fill(
+        self, items: Sequence[str | None], k: int = 10, *, remove_seen: bool | None = None
+    ) -> list[list[Suggestion]]:
         """Fill the gaps of a sequence from both sides, or from the past alone.
 
         A model that sees only the past (`attention: causal`) fills each gap from the items that
@@ -126,9 +128,11 @@ class Recommender:
         Args:
             items: Raw ids or titles, None for a gap, oldest first.
             k: Suggestions a gap.
+            remove_seen: Whether items that the sequence holds are left out; None: as in the run's
+                evaluation.
 
         Returns:
-            One list for each gap, in order, best first. Seen items are marked, not left out.
+            One list for each gap, in order, best first.
 
         Raises:
             UnknownIdError: an item is not in the catalogue.
@@ -140,11 +144,11 @@ class Recommender:
         check_listed(items)
         mask_idx, idx = self.vocabulary.mask_idx, self.vocabulary.idx
         encoded = np.array([mask_idx if item is None else idx(item) for item in items])
-        return self.fill_encoded([encoded], k)[0]
+        return self.fill_encoded([encoded], k, remove_seen=remove_seen)[0]
 
     @torch.inference_mode()
     def fill_encoded(
-        self, sequences: Sequence[np.ndarray], k: int = 10
+        self, sequences: Sequence[np.ndarray], k: int = 10, *, remove_seen: bool | None = None
     ) -> list[list[list[Suggestion]]]:
         """Return what `fill` says of each sequence of item indices, MASK where a gap is.
 
@@ -155,9 +159,12 @@ class Recommender:
         if not sequences:
             return []
         gaps = [self.gaps(whole) for whole in sequences]
-        seen = [whole for whole, places in zip(sequences, gaps, strict=True) for _ in places]
+        shown = [whole[whole != self.vocabulary.mask_idx] for whole in sequences]
+        seen = [held for held, places in zip(shown, gaps, strict=True) for _ in places]
+        removes = self.removes_seen if remove_seen is None else remove_seen
         states_md, divisors = self._expected_at(sequences, gaps)
-        found = iter(self.suggestions_for(states_md, k, seen=seen, divisors=divisors))
+        lists = self.suggestions_for(states_md, k, seen=seen, divisors=divisors, removes=removes)
+        found = iter(lists)
         return [list(islice(found, len(places))) for places in gaps]
 
     def gaps(self, items: np.ndarray) -> list[int]:
@@ -217,7 +224,13 @@ class Recommender:
 
     @torch.inference_mode()
     def suggestions_for(
-        self, states_md: Tensor, k: int, *, seen: Sequence[np.ndarray], divisors: np.ndarray
+        self,
+        states_md: Tensor,
+        k: int,
+        *,
+        seen: Sequence[np.ndarray],
+        divisors: np.ndarray,
+        removes: bool = False,
     ) -> list[list[Suggestion]]:
         """Return the `k` best items for each hidden state, best first.
 
@@ -226,11 +239,13 @@ class Recommender:
             k: Length of each list.
             seen: Item indices to mark as seen, for each state.
             divisors: Those temperatures, float32 (M,).
+            removes: Whether seen items are left out, not just marked.
         """
         lists: list[list[Suggestion]] = []
         for rows, blocks in product_blocks(states_md, self.scorer.item_vectors()):
             marks = seen[rows], divisors[rows]
-            lists += suggestion_lists(self.vocabulary, blocks, k, *marks, Removal(None))
+            removal = Removal(Histories.of(seen[rows]) if removes else None)
+            lists += suggestion_lists(self.vocabulary, blocks, k, *marks, removal)
         return lists
 
     def recommend(

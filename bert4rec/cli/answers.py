@@ -25,6 +25,11 @@ GAP_HELP = 'Ids or titles with _ for a gap: a,_,c or ["a", null, "c"].'
 _length = click.option(
     "-k", default=10, show_default=True, type=click.IntRange(min=1), help="Length of a list."
 )
+_seen = click.option(
+    "--keep-seen/--remove-seen",
+    default=None,
+    help="Whether to list items of the sequence again.  [default: as RUN was judged]",
+)
 
 
 def load_run(
@@ -50,11 +55,7 @@ def load_run(
 @click.option("--items", help=ITEMS_HELP)
 @click.option("--user", help="A user of the dataset, in place of --items.")
 @_length
-@click.option(
-    "--keep-seen/--remove-seen",
-    default=None,
-    help="Whether to list items again.  [default: as RUN was judged]",
-)
+@_seen
 @shared_options
 def recommend(
     run: str, items: str | None, user: str | None, k: int, keep_seen: bool | None, workspace: Path
@@ -147,8 +148,9 @@ def _suggestion_lines(found: Sequence[Suggestion]) -> list[str]:
 @click.argument("run")
 @click.option("--items", required=True, help=GAP_HELP)
 @_length
+@_seen
 @shared_options
-def fill(run: str, items: str, k: int, workspace: Path) -> None:
+def fill(run: str, items: str, k: int, keep_seen: bool | None, workspace: Path) -> None:
     """Fill the gaps of a sequence from what stands before and after them, by RUN.
 
     RUN is a run's id, name or folder, or `last`. In the document, `position` counts from 0. A
@@ -157,7 +159,9 @@ def fill(run: str, items: str, k: int, workspace: Path) -> None:
     sequence = typed_items("--items", items)
     model = load_run(workspace, run)
     positions = [place for place, item in enumerate(sequence) if item is None]
-    gaps = list(zip(positions, model.fill(sequence, k), strict=True))
+    remove_seen = None if keep_seen is None else not keep_seen
+    lists = model.fill(sequence, k, remove_seen=remove_seen)
+    gaps = list(zip(positions, lists, strict=True))
     document = {
         "run": id_of(model),
         "items": sequence,

@@ -31,6 +31,7 @@ class Fill:
 
     histories: Histories
     k: int
+    remove_seen: bool | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +86,7 @@ def answer_together(model: Recommender, questions: Sequence[Question]) -> list[l
 
 
 def _kind(question: Question) -> tuple[Any, ...]:
-    more = (question.remove_seen,) if isinstance(question, Next) else ()
+    more = () if isinstance(question, Vectors) else (question.remove_seen,)
     return (type(question).__name__, *more)
 
 
@@ -101,7 +102,7 @@ def _group(model: Recommender, questions: Sequence[Question]) -> list[list[Any]]
     if isinstance(first, Next):
         found = iter(model.recommend_encoded(histories, k, remove_seen=first.remove_seen))
     else:
-        found = iter(model.fill_encoded(histories, k))
+        found = iter(model.fill_encoded(histories, k, remove_seen=first.remove_seen))
     return [
         [_cut(one, question) for one in islice(found, len(question.histories))]
         for question in questions

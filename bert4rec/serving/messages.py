@@ -29,6 +29,13 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+RemoveSeen = Annotated[
+    bool | None,
+    Field(
+        description="Whether items that the sequence holds are left out; null: as in the "
+        "evaluation."
+    ),
+]
 K = Annotated[
     int,
     Field(ge=1, le=MAX_K, description="Length of each list, at most the catalogue."),
@@ -111,6 +118,7 @@ class FillRequest(Message):
         description=f"At most {MAX_GAPS:,} gaps, and gaps times k at most {MAX_SUGGESTIONS:,}.",
     )
     k: K = 10
+    remove_seen: RemoveSeen = None
 
     @model_validator(mode="after")
     def _is_bounded(self) -> Self:
@@ -135,9 +143,7 @@ class RecommendRequest(Message):
 
     queries: list[History] = Field(min_length=1, max_length=MAX_QUERIES)
     k: K = 10
-    remove_seen: bool | None = Field(
-        None, description="Whether items of the history are left out; null: as in the evaluation."
-    )
+    remove_seen: RemoveSeen = None
 
 
 class ScoreRequest(Message):

@@ -132,7 +132,8 @@ class Answers:
                 ]
             return {"fills": fills}
 
-        question = Fill([sequences[row] for row in with_gaps], self._k(asked.k))
+        gapped = [sequences[row] for row in with_gaps]
+        question = Fill(gapped, self._k(asked.k), asked.remove_seen)
         return await self._ask(_Asked(question, document), sum(map(len, places)), request)
 
     async def recommend(self, asked: messages.RecommendRequest, request: Request) -> Response:

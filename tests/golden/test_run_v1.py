@@ -44,7 +44,7 @@ def test_it_recommends_what_it_recommended(run: Run, answer: dict[str, list[str]
 
 
 def test_it_fills_the_gap_as_it_did(run: Run) -> None:
-    (filled,) = load_model(run, device="cpu").fill(EXPECTED["fill"]["items"], 3)
+    (filled,) = load_model(run, device="cpu").fill(EXPECTED["fill"]["items"], 3, remove_seen=False)
     assert [s.item_id for s in filled] == EXPECTED["fill"]["filled"]
 
 

@@ -144,6 +144,8 @@ def test_seen_items_stay_by_default_where_histories_repeat_items() -> None:
     assert made.training.repeat_share > 0.01
     assert len(made.recommend(["1", "2"])) == 4
     assert len(made.recommend(["1", "2"], remove_seen=True)) == 2
+    assert len(made.fill(["1", None, "2"])[0]) == 4
+    assert len(made.fill(["1", None, "2"], remove_seen=True)[0]) == 2
 
 
 def test_a_suggestion_tells_all_about_its_item(recommender: Recommender) -> None:
@@ -201,7 +203,7 @@ def test_vectors_that_were_handed_out_may_be_changed(recommender: Recommender) -
 
 
 def test_each_gap_gets_a_list_in_order(recommender: Recommender) -> None:
-    filled = recommender.fill(["3", None, "5", None], k=4)
+    filled = recommender.fill(["3", None, "5", None], k=4, remove_seen=False)
     assert [len(suggestions) for suggestions in filled] == [4, 4]
     mask_idx = recommender.vocabulary.mask_idx
     scores = recommender.scores_at(np.array([3, mask_idx, 5, mask_idx]), [1, 3])
@@ -211,8 +213,25 @@ def test_each_gap_gets_a_list_in_order(recommender: Recommender) -> None:
 
 def test_a_gap_at_the_end_is_filled_with_what_comes_next(recommender: Recommender) -> None:
     (filled,) = recommender.fill(["3", "4", "5", None], k=30)
-    following = recommender.recommend(["3", "4", "5"], k=30, remove_seen=False)
+    following = recommender.recommend(["3", "4", "5"], k=30)
     assert rounded(filled) == rounded(following)
+
+
+def test_what_stands_in_a_sequence_fills_its_gaps_only_where_it_was_judged_so_or_on_request(
+    recommender: Recommender,
+) -> None:
+    items = ["3", None, "5", None]
+    assert recommender.removes_seen
+    for left, kept in zip(
+        recommender.fill(items, k=30), recommender.fill(items, k=30, remove_seen=False), strict=True
+    ):
+        assert {one.item_id for one in kept if one.is_seen} == {"3", "5"}
+        rest = [one for one in kept if not one.is_seen]
+        # Probabilities are shares of the whole catalogue in both.
+        assert [(one.item_id, one.probability) for one in left] == [
+            (one.item_id, one.probability) for one in rest
+        ]
+        assert [one.rank for one in left] == list(range(28))
 
 
 def test_a_gap_sees_both_sides(recommender: Recommender) -> None:

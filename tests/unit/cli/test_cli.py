@@ -723,6 +723,17 @@ def test_every_gap_gets_its_list(home: Path) -> None:
     assert [len(gap["suggestions"]) for gap in gaps] == [2, 2]
 
 
+def test_what_a_sequence_holds_fills_its_gaps_only_where_it_is_asked_for(home: Path) -> None:
+    place = ("--items", "1,_,3", "-k", "30", "--workspace", home, "--json")
+    for more, expected in (
+        ((), set()),
+        (("--remove-seen",), set()),
+        (("--keep-seen",), {"1", "3"}),
+    ):
+        (gap,) = json.loads(run("fill", "last", *place, *more).stdout)["gaps"]
+        assert {one["item_id"] for one in gap["suggestions"] if one["is_seen"]} == expected
+
+
 # Progress and interruption
 
 

@@ -91,6 +91,14 @@ def test_answers_are_those_of_the_library(client: TestClient, model: Recommender
     assert np.linalg.norm(unit) == pytest.approx(1, abs=1e-5)
 
 
+def test_what_stands_beside_a_gap_is_suggested_for_it_only_on_request(client: TestClient) -> None:
+    asked = {"queries": [{"items": ["3", None, "5"]}], "k": 30}
+    for more, n_seen in (({}, 0), ({"remove_seen": True}, 0), ({"remove_seen": False}, 2)):
+        ((gap,),) = answer(client, "/fill", **asked, **more)["fills"]
+        assert len(gap["suggestions"]) == 28 + n_seen
+        assert sum(one["seen"] for one in gap["suggestions"]) == n_seen
+
+
 def test_a_user_is_asked_about_by_the_whole_history(client: TestClient, model: Recommender) -> None:
     found = answer(client, "/embed", queries=[{"user": "7"}])
     np.testing.assert_allclose(found["vectors"], model.user_embeddings(["7"]), atol=1e-5)
@@ -291,6 +299,11 @@ NO_FIELD = "there is no such field; the nearest name is"
             "/recommend",
             {"queries": [{"items": []}], "n": 3},
             "body.n: there is no such field; those here are queries, k and remove_seen",
+        ),
+        (
+            "/fill",
+            {"queries": [{"items": [None]}], "removeSeen": True},
+            f"body.removeSeen: {NO_FIELD} remove_seen",
         ),
         (
             "/recommend",
@@ -520,10 +533,11 @@ def test_answers_together_are_those_given_alone(model: Recommender) -> None:
     questions = [
         Next(drawn[:2], 3, None),
         Vectors(drawn[2:]),
-        Fill(gapped[:2], 4),
+        Fill(gapped[:2], 4, None),
         Next(drawn[2:], 7, None),
         Next(drawn[:1], 2, False),
-        Fill(gapped[2:], 2),
+        Fill(gapped[2:], 2, None),
+        Fill(gapped[:1], 30, False),
         Vectors(drawn[:1]),
         Vectors([]),
     ]
