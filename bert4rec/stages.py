@@ -1,12 +1,18 @@
-"""How far work has come that takes long: what is being done, and which share of all is done."""
+"""How far work has come that takes long, in one piece of somebody else's too."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future, wait
+from contextlib import nullcontext, suppress
+from typing import TypeVar
 
+Found = TypeVar("Found")
 # Is told what is being done, and which share of the whole is done, from 0 to 1.
 Watch = Callable[[str, float], None]
+
+TELL_EVERY_S = 0.2
 
 
 def tell_nobody(doing: str, share: float) -> None:
@@ -60,3 +66,51 @@ class Stage:
         share = self._start + (self._end - self._start) * done
         # No count of rows: beside a share of the whole it would be read as one.
         self._watch(self._doing, share)
+
+
+def told_meanwhile(
+    compute: Callable[[], Found],
+    tell: Callable[[], object],
+    abandon: Callable[[], object] | None = None,
+) -> Found:
+    """Return what a thread of its own computes, while this one tells now and then that it goes on.
+
+    For what takes long in one piece of somebody else's code. Whatever `tell` raises, or Ctrl+C, is
+    raised here once that thread has ended.
+
+    Args:
+        compute: Computes it.
+        tell: Called every `TELL_EVERY_S`.
+        abandon: Called where nobody wants the result any more, and again until `compute` has
+            ended: it may have begun another piece since. Without it the end is waited for.
+    """
+    found: Future[Found] = Future()
+    piece = threading.Thread(target=_compute, args=(compute, found), name="piece")
+    try:
+        piece.start()
+        while not wait([found], TELL_EVERY_S).done:
+            tell()
+    except BaseException:
+        _end(found, abandon)
+        raise
+    return found.result()
+
+
+def _end(found: Future[Found], abandon: Callable[[], object] | None) -> None:
+    # Pressed again, Ctrl+C ends nothing sooner that is about to end.
+    pressed_again = nullcontext() if abandon is None else suppress(KeyboardInterrupt)
+    # What has not begun never will.
+    while not (found.cancel() or found.done()):
+        with pressed_again:
+            if abandon is not None:
+                abandon()
+            wait([found], TELL_EVERY_S)
+
+
+def _compute(compute: Callable[[], Found], found: Future[Found]) -> None:
+    if not found.set_running_or_notify_cancel():
+        return
+    try:
+        found.set_result(compute())
+    except BaseException as error:  # noqa: BLE001  raised where the caller waits
+        found.set_exception(error)

@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import pairwise
 from typing import TypeVar, cast
@@ -18,7 +18,6 @@ END = object()
 
 # Fewer rows are not worth a thread of their own.
 LEAST_ROWS = 32
-TELL_EVERY_S = 0.5
 # As `nice` counts it: on one core beside a thread that draws a page, a tenth of its time.
 STEPS_BEHIND = 10
 
@@ -74,32 +73,6 @@ def leave_if_abandoned() -> None:
     abandoned: threading.Event | None = getattr(_WORK, "abandoned", None)
     if abandoned is not None and abandoned.is_set():
         raise AbandonedError
-
-
-def told_meanwhile(
-    compute: Callable[[], Found],
-    tell: Callable[[], object],
-    abandon: Callable[[], object] = lambda: None,
-) -> Found:
-    """Return what a thread of its own computes, while this one tells now and then that it goes on.
-
-    For what takes long in one piece of somebody else's code. Whatever `tell` raises, or Ctrl+C, is
-    raised here once that thread has ended.
-
-    Args:
-        compute: Computes it.
-        tell: Called every `TELL_EVERY_S`.
-        abandon: Called where nobody wants the result any more, so that `compute` may end early.
-    """
-    with ThreadPoolExecutor(1, "piece") as pool:
-        found = pool.submit(compute)
-        try:
-            while not wait([found], TELL_EVERY_S).done:
-                tell()
-        except BaseException:
-            abandon()
-            raise
-        return found.result()
 
 
 def side_by_side(

@@ -14,7 +14,7 @@ from bert4rec.baselines.training_rows import TrainingRows
 from bert4rec.data.vocabulary import PAD_IDX
 from bert4rec.extras import load_extra
 from bert4rec.histories import Histories
-from bert4rec.threads import told_meanwhile
+from bert4rec.stages import told_meanwhile
 
 N_DIMENSIONS = 64
 WINDOW = 5

@@ -12,7 +12,7 @@ from bert4rec.baselines.training_rows import TrainingRows, met_items
 from bert4rec.extras import load_extra
 from bert4rec.histories import Histories
 from bert4rec.score_blocks import Told
-from bert4rec.threads import told_meanwhile
+from bert4rec.stages import told_meanwhile
 
 # Chosen by validation on four logs, see docs/compare.md.
 N_NEIGHBOURS = 20

@@ -5,25 +5,24 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event, Thread
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 import pyarrow as pa
 
 from bert4rec.files import temporary_folder_beside
-from bert4rec.stages import Watch
+from bert4rec.stages import Watch, told_meanwhile
 
+Found = TypeVar("Found")
 LEAST_MEMORY_BYTES = 400 << 20
 TMP = "tmp"
 ROWS_STREAMED = 1_000_000
 # What the reader may have ready while the rows before are being looked at.
 STREAM_BUFFER = "64MB"
-LOOK_EVERY_S = 0.2
 # A name or a text in SQL, in which `$` means nothing, or a parameter.
 PARAMETER = re.compile(r"""\"(?:[^"]|"")*"|'(?:[^']|'')*'|\$(\w+)""")
 
@@ -128,43 +127,24 @@ class Connection:
         # A statement with parameters would be carried out to its end, and its rows held, first.
         return self.duckdb.sql(scan.literal()).to_arrow_reader(ROWS_STREAMED)
 
-    @contextmanager
-    def told(self, watch: Watch, doing: str) -> Iterator[None]:
-        """Have somebody told, now and then, how far the statement is that is carried out.
+    def told(self, compute: Callable[[], Found], watch: Watch, doing: str) -> Found:
+        """Return what is computed by statements, while somebody is told how far each one is.
 
         Args:
-            watch: Told by a thread of its own. What it raises ends the statement and is raised
+            compute: Carries the statements out, in a thread of its own.
+            watch: Told now and then. What it raises, or Ctrl+C, ends the statements and is raised
                 here.
-            doing: What it is for.
+            doing: What they are for.
         """
-        ended = Event()
-        raised: list[BaseException] = []
 
-        def look() -> None:
-            while not ended.wait(LOOK_EVERY_S):
-                if raised:
-                    # Another statement may have begun since.
-                    self.duckdb.interrupt()
-                    continue
-                percent = self.duckdb.query_progress()
-                # Nothing is under way between two statements, or it cannot tell.
-                if percent >= 0:
-                    try:
-                        watch(doing, min(percent / 100, 1.0))
-                    except BaseException as error:  # noqa: BLE001  raised where the caller waits
-                        raised.append(error)
-                        self.duckdb.interrupt()
+        def tell() -> None:
+            percent = self.duckdb.query_progress()
+            # Nothing is under way between two statements, or it cannot tell.
+            if percent >= 0:
+                watch(doing, min(percent / 100, 1.0))
 
-        looking = Thread(target=look, name="reading", daemon=True)
         watch(doing, 0.0)
-        looking.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            looking.join()
-            if raised:
-                raise raised[0] from None
+        return told_meanwhile(compute, tell, self.duckdb.interrupt)
 
     def close(self) -> None:
         """Close the database and remove what it spilled; the folder above is others' too."""

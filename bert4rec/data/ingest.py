@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 import duckdb
 import pandas as pd
@@ -67,8 +68,7 @@ def ingest(
     Raises:
         LogError: the source cannot be used as it is.
     """
-    with connection.told(rising(watch), "reading"):
-        found = stage(connection, source, roles)
+    found = connection.told(partial(stage, connection, source, roles), rising(watch), "reading")
     _check(found, source)
     return found
 

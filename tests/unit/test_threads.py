@@ -23,7 +23,6 @@ from bert4rec.threads import (
     let_others_first,
     one_ahead,
     side_by_side,
-    told_meanwhile,
 )
 from tests.waiting import LIMIT_S
 
@@ -142,25 +141,3 @@ def test_what_is_computed_by_one_thread_is_never_abandoned() -> None:
 
 def interrupt() -> None:
     raise KeyboardInterrupt
-
-
-def test_what_one_thread_computes_is_told_and_can_be_abandoned(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("bert4rec.threads.TELL_EVERY_S", 0.001)
-    told, abandoned = threading.Event(), threading.Event()
-
-    def compute() -> str:
-        assert told.wait(LIMIT_S)
-        return threading.current_thread().name
-
-    assert told_meanwhile(compute, told.set).startswith("piece")
-
-    def interrupt() -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        told_meanwhile(lambda: abandoned.wait(LIMIT_S), interrupt, abandoned.set)
-    assert abandoned.is_set()
-    with pytest.raises(ZeroDivisionError):
-        told_meanwhile(lambda: 1 / 0, told.set)

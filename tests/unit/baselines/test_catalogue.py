@@ -260,7 +260,7 @@ def test_ease_gives_the_figures_of_the_documents_on_movielens(shared_data: Path)
 def test_a_fit_that_takes_long_tells_how_far_it_is_and_can_be_ended(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bert4rec.threads.TELL_EVERY_S", 0.001)
+    monkeypatch.setattr("bert4rec.stages.TELL_EVERY_S", 0.001)
     dataset = ring_dataset(n_users=60)
     told: list[float] = []
     train = TrainingRows.of(dataset, leave_one_out(dataset).train, tell=told.append)
@@ -287,7 +287,7 @@ def test_neighbours_are_told_while_they_are_looked_for_in_one_piece(
         wait_until(lambda: len(told) > 2)
         fit(model, *given, **options)
 
-    monkeypatch.setattr("bert4rec.threads.TELL_EVERY_S", 0.001)
+    monkeypatch.setattr("bert4rec.stages.TELL_EVERY_S", 0.001)
     monkeypatch.setattr(nearest, "fit", slow)
     dataset = ring_dataset(n_users=60)
     train = TrainingRows.of(dataset, leave_one_out(dataset).train, tell=told.append)

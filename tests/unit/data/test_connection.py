@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import signal
 import tempfile
-import threading
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
+import duckdb
 import pytest
 
-from bert4rec.data import connection as connections
+from bert4rec import stages
 from bert4rec.data.connection import TMP, Connection, Scan, quote_name
+from bert4rec.stages import Watch
 
 
 def test_a_select_with_its_parameters_written_out_gives_the_same():
@@ -40,20 +43,27 @@ def test_only_what_was_spilled_is_removed_and_no_folder_of_others(
         assert list(connection.spill_folder.parent.iterdir()) == []
 
 
+ENDLESS = "SELECT sum(a.range + b.range) FROM range(1000000) a, range(1000000) b"
+
+
+@pytest.fixture(autouse=True)
+def _told_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stages, "TELL_EVERY_S", 0.001)
+
+
 def test_it_is_told_how_far_a_statement_is_whose_rows_stream(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(connections, "LOOK_EVERY_S", 0.001)
     log = tmp_path / "log.csv"
     log.write_text("user,item\n" + "".join(f"u{at % 977},i{at % 331}\n" for at in range(2_000_000)))
     told: list[float] = []
     with closing(Connection(tmp_path, n_threads=1)) as opened:
-        reading = opened.told(lambda doing, share: told.append(share), "reading")
-        with reading:
+
+        def read() -> int:
             scan = Scan("SELECT * FROM read_csv($file)", {"file": str(log)})
-            assert sum(map(len, opened.stream(scan))) == 2_000_000
-        # Nobody is told any more.
-        assert "reading" not in [thread.name for thread in threading.enumerate()]
+            return sum(map(len, opened.stream(scan)))
+
+        assert opened.told(read, lambda doing, share: told.append(share), "reading") == 2_000_000
     assert told[0] == 0
     assert all(0 <= share <= 1 for share in told)
     assert any(0.1 < share < 0.9 for share in told)
@@ -61,19 +71,39 @@ def test_it_is_told_how_far_a_statement_is_whose_rows_stream(
     assert capfd.readouterr() == ("", "")
 
 
-def test_whoever_is_told_of_a_statement_can_end_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def stop(doing: str, share: float) -> None:
+    if share > 0.1:
+        raise InterruptedError
+
+
+def press(doing: str, share: float) -> None:
+    if share > 0.1:
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize(
+    ("watch", "raised"), [(stop, InterruptedError), (press, KeyboardInterrupt)]
+)
+def test_whoever_is_told_of_a_statement_can_end_it_and_so_can_who_presses_ctrl_c(
+    watch: Watch, raised: type[BaseException], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(connections, "LOOK_EVERY_S", 0.001)
-
-    def stop(doing: str, share: float) -> None:
-        if share > 0.1:
-            raise InterruptedError
-
-    endless = "SELECT sum(a.range + b.range) FROM range({n}) a, range(1000000) b"
     with closing(Connection(tmp_path, n_threads=1)) as opened:
-        with pytest.raises(InterruptedError), opened.told(stop, "reading"):
-            opened.run(endless.format(n=1_000_000))
+        with pytest.raises(raised):
+            opened.told(partial(opened.run, ENDLESS), watch, "reading")
         # The connection is of use as before.
-        with opened.told(stop, "reading"):
-            assert opened.row("SELECT 1") == (1,)
+        assert opened.told(partial(opened.row, "SELECT 1"), watch, "reading") == (1,)
+
+
+def test_a_statement_that_follows_the_one_that_was_ended_is_ended_too(tmp_path: Path) -> None:
+    n_ended = 0
+
+    def run_twice() -> None:
+        nonlocal n_ended
+        for _ in range(2):
+            with pytest.raises(duckdb.InterruptException):
+                opened.run(ENDLESS)
+            n_ended += 1
+
+    with closing(Connection(tmp_path, n_threads=1)) as opened, pytest.raises(InterruptedError):
+        opened.told(run_twice, stop, "reading")
+    assert n_ended == 2
