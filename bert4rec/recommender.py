@@ -40,9 +40,6 @@ BATCH_ROWS = 1024
 class Recommender:
     """A trained network with its dataset's items. Several threads may use one.
 
-    Its `is_calibrated` says whether probabilities are told with temperatures, or are known to be
-    true enough without; else they are the network's own, and nobody knows how true.
-
     Args:
         network: Put into evaluation mode and left there.
         dataset: Names the items; its users can be asked for by id.
@@ -50,6 +47,9 @@ class Recommender:
         choice: Device and precision.
         run: Where it came from, if from a run.
         epoch: Epochs that were completed when it was saved, if that is known.
+        temperatures: What logits are divided by before the softmax, by what is shown; empty where
+            probabilities are known to be true enough without. None for the network's own, of which
+            nobody knows how true they are.
     """
 
     def __init__(
@@ -60,27 +60,23 @@ class Recommender:
         choice: DeviceChoice,
         run: Source | None = None,
         epoch: int | None = None,
+        temperatures: Temperatures | None = None,
     ) -> None:
-        self.scorer = NetworkScorer(network, choice)
+        self.scorer = NetworkScorer(network, choice, temperatures=temperatures)
         self.dataset = dataset
         self.settings = settings
         self.run = run
         self.epoch = epoch
-        self.is_calibrated = False
+        # Whether somebody has found out how true its probabilities are.
+        self.is_calibrated = temperatures is not None
 
-    def with_temperatures(self, temperatures: Temperatures) -> Recommender:
-        """Return the same network with other probabilities; ranks, logits and vectors stay.
-
-        Args:
-            temperatures: What logits are divided by before the softmax, by what is shown; none for
-                the network's own probabilities.
-        """
+    def with_temperatures(self, temperatures: Temperatures | None) -> Recommender:
+        """Return the same network with other probabilities; ranks, logits and vectors stay."""
         choice, network = self.scorer.choice, self.scorer.network
-        other = Recommender(network, self.dataset, self.settings, choice, self.run, self.epoch)
-        other.scorer = NetworkScorer(network, choice, temperatures=temperatures)
+        known = self.dataset, self.settings, choice, self.run, self.epoch
+        other = Recommender(network, *known, temperatures)
         # Counted once for both.
         other.training = self.training
-        other.is_calibrated = bool(temperatures)
         return other
 
     def calibrated(self) -> Recommender:
@@ -89,11 +85,7 @@ class Recommender:
         They are those of the best weights; see `held_out.calibration`.
         """
         kept = None if self.run is None else self.run.temperatures()
-        if kept is None:
-            return self
-        told = self.with_temperatures(kept)
-        told.is_calibrated = True
-        return told
+        return self if kept is None else self.with_temperatures(kept)
 
     @property
     def vocabulary(self) -> Vocabulary:

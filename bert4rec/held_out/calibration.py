@@ -155,7 +155,7 @@ def calibrate(
     Cost: a window for each place and context, and for fewer users one for each number of items that
     is shown; three or four products with all items.
     """
-    watch, recommender = watch or tell_nobody, recommender.with_temperatures({})
+    watch, recommender = watch or tell_nobody, recommender.with_temperatures(None)
     watch("drawing hidden items", 0.0)
     places = held_out_places(
         recommender.dataset, recommender.settings, part, n_users=n_users, seed=seed

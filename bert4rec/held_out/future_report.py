@@ -171,7 +171,7 @@ def future_report(
 
     Cost: three windows a place, four where a window's worth of items lies before it.
     """
-    recommender = recommender.with_temperatures({})
+    recommender = recommender.with_temperatures(None)
     dataset, settings = recommender.dataset, recommender.settings
     draw = partial(held_out_places, dataset, settings, part, seed=seed)
     watch = watch or tell_nobody

@@ -426,3 +426,14 @@ def test_a_run_that_looked_for_no_temperatures_keeps_its_own_probabilities(
     model = load_model(run)
     assert run.temperatures() is None
     assert model.calibrated() is model
+
+
+def test_who_was_given_temperatures_knows_how_true_its_probabilities_are(tiny_run: Run) -> None:
+    plain = load_model(tiny_run)
+    parts = plain.scorer.network, plain.dataset, plain.settings, plain.scorer.choice
+    for temperatures, is_calibrated in ((None, False), ({}, True), (alike(2.0), True)):
+        made = Recommender(*parts, temperatures=temperatures)
+        assert made.is_calibrated is is_calibrated
+        assert made.scorer.temperatures == (temperatures or {})
+        assert made.with_temperatures(alike(3.0)).is_calibrated
+        assert not made.with_temperatures(None).is_calibrated
