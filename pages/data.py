@@ -34,7 +34,8 @@ from bert4rec.ui.data.prepare_form import ask_settings, draw_costs
 from bert4rec.ui.data.sample_choice import ask_sample
 from bert4rec.ui.data_link import name_data
 from bert4rec.ui.login import stop_strangers
-from bert4rec.ui.long_making import is_making, made_beside
+from bert4rec.ui.long_making import made_beside
+from bert4rec.ui.presses import is_making
 from bert4rec.ui.refusals import carry_out, show_refusal
 from bert4rec.view.markdown import escape
 

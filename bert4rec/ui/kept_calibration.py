@@ -10,7 +10,8 @@ from bert4rec.held_out.kept_temperatures import keep_temperatures, may_keep
 from bert4rec.runs.folder import Run
 from bert4rec.stages import Watch
 from bert4rec.ui import state
-from bert4rec.ui.long_making import is_making, made_beside
+from bert4rec.ui.long_making import made_beside
+from bert4rec.ui.presses import is_making
 
 
 def offer_keeping(run: Run, *, found: Calibration | None = None) -> None:

@@ -15,7 +15,8 @@ from bert4rec.errors import Bert4RecError
 from bert4rec.stages import Watch
 from bert4rec.ui import state
 from bert4rec.ui.data.page_top import begin_at_top
-from bert4rec.ui.long_making import is_making, made_beside
+from bert4rec.ui.long_making import made_beside
+from bert4rec.ui.presses import is_making
 from bert4rec.view.markdown import escape
 from bert4rec.words import sentence
 

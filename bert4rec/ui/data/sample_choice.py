@@ -12,7 +12,8 @@ from bert4rec.errors import Bert4RecError
 from bert4rec.stages import Watch
 from bert4rec.ui import state
 from bert4rec.ui.data_frames import draw_frame
-from bert4rec.ui.long_making import is_making, made_beside
+from bert4rec.ui.long_making import made_beside
+from bert4rec.ui.presses import is_making
 from bert4rec.ui.redrawing import dialog
 from bert4rec.view.markdown import escape
 from bert4rec.words import size

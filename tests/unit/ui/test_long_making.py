@@ -10,8 +10,9 @@ import streamlit as st
 
 from bert4rec.errors import RunError
 from bert4rec.stages import Watch
-from bert4rec.ui import long_making
-from bert4rec.ui.long_making import is_making, made_beside, share_words
+from bert4rec.ui import long_making, presses
+from bert4rec.ui.long_making import made_beside, share_words
+from bert4rec.ui.presses import TWICE_S, is_making
 from tests.waiting import LIMIT_S
 
 
@@ -114,13 +115,13 @@ def test_the_second_press_of_two_gets_what_the_first_one_made(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now, made = [100.0], iter(range(10))
-    monkeypatch.setattr(long_making.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(presses.time, "monotonic", lambda: now[0])
 
     def press() -> int:
         return made_beside("data", "Preparing…", lambda watch: next(made))
 
     assert press() == press() == 0
-    now[0] += long_making.TWICE_S + 0.01
+    now[0] += TWICE_S + 0.01
     assert press() == 1
 
 
