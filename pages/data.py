@@ -3,9 +3,7 @@ from __future__ import annotations
 import streamlit as st
 
 from bert4rec.data.collection import MAX_NAME, damaged_datasets
-from bert4rec.data.prepare import prepare
 from bert4rec.errors import Bert4RecError
-from bert4rec.stages import Watch
 from bert4rec.ui import state
 from bert4rec.ui.address import IMPORT_NAMES, read_address
 from bert4rec.ui.data.dataset_view import draw_dataset
@@ -20,22 +18,19 @@ from bert4rec.ui.data.import_address import (
 from bert4rec.ui.data.log_choice import (
     SERVER,
     UPLOAD,
-    UPLOAD_NAMES,
     LogChoice,
     ask_server_file,
     ask_upload,
     follow_log,
-    forget_upload,
     log_link,
 )
 from bert4rec.ui.data.log_form import ask_form_and_roles
 from bert4rec.ui.data.page_top import begin_at_top, draw_top
 from bert4rec.ui.data.prepare_form import ask_settings, draw_costs
+from bert4rec.ui.data.preparing import AskedDataset, prepare_asked
 from bert4rec.ui.data.sample_choice import ask_sample
 from bert4rec.ui.data_link import name_data
 from bert4rec.ui.login import stop_strangers
-from bert4rec.ui.long_making import made_beside
-from bert4rec.ui.presses import is_making
 from bert4rec.ui.refusals import carry_out, show_refusal
 from bert4rec.view.markdown import escape
 
@@ -157,34 +152,17 @@ def draw_import(choice: LogChoice, *, is_upload: bool) -> None:
         )
         hold(NAME, name, usual)
         is_pressed = st.button("Prepare dataset", type="primary", icon=":material/check:")
-        making = f"dataset_{choice.path}"
-        # Or it was pressed before a press elsewhere drew the page anew.
-        if not (is_pressed or is_making(making)):
-            return
-        workspace = state.workspace()
-
-        def make(watch: Watch) -> str:
-            dataset = prepare(
-                choice.path,
-                items=items,
-                roles=roles,
-                form=form,
-                name=name.strip() or None,
-                workspace=workspace,
-                settings=settings,
-                watch=watch,
-            )
-            return dataset.folder.name if dataset.folder else ""
-
+        if is_pressed:
+            # The form stays in view once the first dataset of all is there.
+            st.session_state.setdefault(VIEW_KEY, ADD)
+        asked = AskedDataset(choice, form, roles, items, name.strip(), settings)
         try:
-            folder_name = made_beside(making, "Preparing the dataset…", make)
+            folder_name = prepare_asked(asked, is_pressed=is_pressed, is_upload=is_upload)
         except Bert4RecError as error:
             state.show_error(error)
             return
-    if is_upload:
-        for role in UPLOAD_NAMES:
-            forget_upload(role)
-    show_prepared(folder_name)
+    if folder_name is not None:
+        show_prepared(folder_name)
 
 
 def show_prepared(folder_name: str) -> None:
