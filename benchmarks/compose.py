@@ -35,10 +35,11 @@ from bert4rec.data.prepare import prepare
 from bert4rec.data.samples import SAMPLES, prepare_sample
 from bert4rec.data.split import split_dataset
 from bert4rec.histories import Histories
+from bert4rec.loaded_model import load_model
 from bert4rec.metrics import interval
 from bert4rec.pipeline import train
 from bert4rec.presets import PRESETS
-from bert4rec.recommender import Recommender, load_model
+from bert4rec.recommender import Recommender
 from bert4rec.setting_checks import parse_settings
 
 N_HIDDEN = 5

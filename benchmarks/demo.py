@@ -10,9 +10,9 @@ from typing import Any
 from bert4rec.data.samples import SAMPLES, prepare_sample
 from bert4rec.held_out.future_report import report_places
 from bert4rec.held_out.places import middle_places
+from bert4rec.loaded_model import load_model
 from bert4rec.pipeline import train
 from bert4rec.presets import PRESETS
-from bert4rec.recommender import load_model
 from bert4rec.setting_checks import parse_settings
 
 

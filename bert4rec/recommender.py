@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import chain, islice
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,18 +13,14 @@ from torch import Tensor
 from bert4rec.contexts import CONTEXTS, newest_window, window_around
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.vocabulary import Vocabulary, check_listed
-from bert4rec.device import DeviceChoice, choose_device
+from bert4rec.device import DeviceChoice
 from bert4rec.errors import SettingsError
 from bert4rec.evaluation import choose_seen
-from bert4rec.files import expanded
 from bert4rec.histories import Histories
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.model import Network
 from bert4rec.model_source import Source
 from bert4rec.ranking import Removal
-from bert4rec.runs.checkpoints import load_checkpoint, misfits_explained
-from bert4rec.runs.folder import Run, open_run
-from bert4rec.sasrec import new_network
 from bert4rec.score_blocks import product_blocks, score_blocks
 from bert4rec.scorer import NetworkScorer
 from bert4rec.suggestions import Suggestion, check_length, suggestion_lists
@@ -334,33 +329,3 @@ class Recommender:
         width = self.settings.hidden_size
         empty = np.empty((0, width), dtype=np.float32)
         return np.concatenate([empty, *parts])
-
-
-def load_model(
-    run: Run | str | Path,
-    *,
-    checkpoint: str = "best",
-    device: str = "auto",
-    n_threads: int | None = None,
-) -> Recommender:
-    """Load a run's network, ready to use.
-
-    Args:
-        run: A run, or the path of its folder.
-        checkpoint: `best`, or `last` for a run that is still training.
-        device: Where to compute, in the precision that the run's settings ask for.
-        n_threads: Threads; None means every core that this process may use.
-
-    Raises:
-        NotFoundError: the run, its dataset or its checkpoint is not there.
-        FormatError: the checkpoint is damaged or does not fit the dataset.
-    """
-    found = run if isinstance(run, Run) else open_run(expanded(run).resolve())
-    settings, dataset = found.hyperparameters(), found.dataset()
-    choice = choose_device(device, settings.precision, n_threads)
-    network = new_network(dataset.n_items, settings)
-    weights, plain = load_checkpoint(found.checkpoint(checkpoint), prefix="network.")
-    with misfits_explained(found.id):
-        network.load_state_dict(weights)
-    epoch = plain.get("epoch")
-    return Recommender(network.to(choice.device), dataset, settings, choice, found, epoch)

@@ -18,9 +18,9 @@ from playwright.sync_api import Page, expect, sync_playwright
 from bert4rec.comparing.compare import compare
 from bert4rec.data.samples import prepare_sample
 from bert4rec.explain import compare_contexts
+from bert4rec.loaded_model import load_model
 from bert4rec.pipeline import train
 from bert4rec.presets import PRESETS
-from bert4rec.recommender import load_model
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import list_runs
 from bert4rec.setting_checks import parse_settings

@@ -15,7 +15,8 @@ from bert4rec.held_out.calibration import calibrate
 from bert4rec.held_out.extremes import find_extremes
 from bert4rec.held_out.future_report import future_report
 from bert4rec.held_out.item_losses import item_losses
-from bert4rec.recommender import Recommender, load_model
+from bert4rec.loaded_model import load_model
+from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.stages import Watch
 from bert4rec.threads import let_others_first

@@ -29,9 +29,10 @@ from bert4rec.errors import Bert4RecError, FormatError, NotFoundError
 from bert4rec.files import expanded, is_file, is_there
 from bert4rec.hyperparameters import Hyperparameters
 from bert4rec.json_files import check_format, read_json
+from bert4rec.loaded_model import load_model
 from bert4rec.parcels import Expected
 from bert4rec.policy import Policy, load_policy
-from bert4rec.recommender import Recommender, load_model
+from bert4rec.recommender import Recommender
 from bert4rec.runs.checkpoints import load_checkpoint
 from bert4rec.runs.folder import Run, open_run
 from bert4rec.sasrec import new_network

@@ -35,9 +35,10 @@ from bert4rec.files import (
     temporary_folder_beside,
     writing_explained,
 )
+from bert4rec.loaded_model import load_model
 from bert4rec.moments import now_text
 from bert4rec.policy import dump_policy
-from bert4rec.recommender import Recommender, load_model
+from bert4rec.recommender import Recommender
 from bert4rec.runs.checkpoints import save_checkpoint
 from bert4rec.runs.folder import Run
 from bert4rec.runs.status import ACTIVE_STATES

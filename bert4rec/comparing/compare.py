@@ -26,8 +26,8 @@ from bert4rec.errors import FormatError, NotFoundError, SettingsError
 from bert4rec.files import expanded, find_workspace, refuse_unwritable, writing_explained
 from bert4rec.held_out.future_report import future_report
 from bert4rec.histories import Histories
+from bert4rec.loaded_model import load_model
 from bert4rec.moments import now_text
-from bert4rec.recommender import load_model
 from bert4rec.runs.folder import Run, open_run
 
 

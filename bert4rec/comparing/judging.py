@@ -19,7 +19,7 @@ from bert4rec.device import choose_for
 from bert4rec.errors import RunError
 from bert4rec.evaluation import judge, judge_among
 from bert4rec.histories import Histories
-from bert4rec.recommender import load_model
+from bert4rec.loaded_model import load_model
 from bert4rec.score_blocks import Scorer, SharedScorer, Told, VectorScorer
 
 # Of what an entrant takes whose fit tells how far it is.

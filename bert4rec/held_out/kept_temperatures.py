@@ -8,7 +8,7 @@ from bert4rec.errors import RunError
 from bert4rec.files import writing_explained
 from bert4rec.held_out.calibration import Calibration, calibrate
 from bert4rec.json_files import write_json
-from bert4rec.recommender import load_model
+from bert4rec.loaded_model import load_model
 from bert4rec.runs.folder import Run
 from bert4rec.runs.lock import held
 from bert4rec.runs.status import ACTIVE_STATES

@@ -13,10 +13,10 @@ import numpy as np
 
 from bert4rec.data.vocabulary import Vocabulary
 from bert4rec.errors import DatasetError
+from bert4rec.loaded_model import load_model
 from bert4rec.maps.neighbours import neighbour_recall
 from bert4rec.maps.progress import Progress
 from bert4rec.maps.projection import MIN_UMAP_ITEMS, MapSettings, project_umap
-from bert4rec.recommender import load_model
 from bert4rec.runs.checkpoints import NO_TENSORS, load_checkpoint, saved_position
 from bert4rec.runs.folder import Run
 from bert4rec.runs.snapshots import MAX_ITEMS, load_snapshot, snapshot_epochs, spread_rows

@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from bert4rec.files import swapped_in
+from bert4rec.loaded_model import load_model
 from bert4rec.maps.film import AlignedMaps, film, film_epochs, pair_of_maps
 from bert4rec.maps.progress import Progress
 from bert4rec.maps.projection import (
@@ -27,7 +28,6 @@ from bert4rec.maps.projection import (
     judged_map,
     project_umap,
 )
-from bert4rec.recommender import load_model
 from bert4rec.runs.folder import Run
 
 FORMAT_VERSION = 1

@@ -11,8 +11,9 @@ from bert4rec.data.checks import check_dataset
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.profile import Profile, profile
 from bert4rec.errors import Bert4RecError
+from bert4rec.loaded_model import load_model
 from bert4rec.moments import now_text
-from bert4rec.recommender import Recommender, load_model
+from bert4rec.recommender import Recommender
 from bert4rec.report.facts import RunFacts, read_runs
 from bert4rec.report.gallery import Gallery, make_gallery
 from bert4rec.report.item_map import ItemMap, make_map

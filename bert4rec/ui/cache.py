@@ -110,7 +110,7 @@ def load_recommender(
 
 @kept(2, spinner="Loading the model…")
 def _loaded(workspace: str, run_id: str, checkpoint: str, checkpoint_ns: int) -> Recommender:
-    from bert4rec.recommender import load_model
+    from bert4rec.loaded_model import load_model
 
     run = open_run(child_of(Path(workspace) / "runs", run_id))
     return load_model(run, checkpoint=checkpoint)

@@ -15,9 +15,10 @@ from bert4rec.background.findings import FINDERS
 from bert4rec.data.prepare import prepare
 from bert4rec.held_out.calibration import Calibration
 from bert4rec.held_out.future_report import future_report
+from bert4rec.loaded_model import load_model
 from bert4rec.pipeline import train
 from bert4rec.policy import Policy
-from bert4rec.recommender import Recommender, load_model
+from bert4rec.recommender import Recommender
 from bert4rec.runs.checkpoints import load_checkpoint, save_checkpoint
 from bert4rec.runs.folder import Run
 from bert4rec.runs.label import rename_run

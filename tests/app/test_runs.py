@@ -12,9 +12,9 @@ from streamlit.testing.v1 import AppTest
 from bert4rec.data.collection import rename_dataset
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.json_files import write_json
+from bert4rec.loaded_model import load_model
 from bert4rec.pipeline import train
 from bert4rec.policy import Policy
-from bert4rec.recommender import load_model
 from bert4rec.runs.archive import export_run, import_run
 from bert4rec.runs.folder import Run
 from bert4rec.runs.label import note_run, rename_run, tag_run

@@ -17,10 +17,10 @@ from bert4rec.estimate import size_of
 from bert4rec.explain import predict_masked
 from bert4rec.jobs import JobService
 from bert4rec.json_files import read_json, write_json
+from bert4rec.loaded_model import load_model
 from bert4rec.own_presets import own_presets
 from bert4rec.policy import Policy
 from bert4rec.presets import MACHINE, PRESETS
-from bert4rec.recommender import load_model
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run, list_runs

@@ -17,8 +17,8 @@ from bert4rec.bulk.vectors import write_vectors
 from bert4rec.cli import main
 from bert4rec.data.collection import find_dataset
 from bert4rec.data.dataset import SequenceDataset
+from bert4rec.loaded_model import load_model
 from bert4rec.policy import Policy
-from bert4rec.recommender import load_model
 from bert4rec.runs.archive import export_run
 from bert4rec.runs.registry import create_run, find_run
 from bert4rec.runs.trash import trash_run

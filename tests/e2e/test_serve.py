@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from bert4rec.bundle.writing import export_bundle
-from bert4rec.recommender import load_model
+from bert4rec.loaded_model import load_model
 from bert4rec.runs.folder import Run
 from tests.waiting import LIMIT_S
 

@@ -10,8 +10,8 @@ from playwright.sync_api import Page, expect
 from bert4rec.data.samples import SAMPLES
 from bert4rec.held_out.future_report import report_places
 from bert4rec.held_out.places import middle_places
+from bert4rec.loaded_model import load_model
 from bert4rec.presets import PRESETS
-from bert4rec.recommender import load_model
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import list_runs

@@ -13,8 +13,8 @@ import pytest
 
 from bert4rec.data.collection import list_datasets
 from bert4rec.json_files import read_json
+from bert4rec.loaded_model import load_model
 from bert4rec.pipeline import evaluate
-from bert4rec.recommender import load_model
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import find_run, list_runs

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from bert4rec.attention import place_attention
 from bert4rec.errors import SettingsError
-from bert4rec.recommender import Recommender, load_model
+from bert4rec.loaded_model import load_model
+from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from tests.factories import shelf_recommender
 

@@ -13,8 +13,8 @@ from bert4rec.estimate import size_of
 from bert4rec.first_batch import first_batch
 from bert4rec.held_out.future_report import future_report
 from bert4rec.json_files import read_json, write_json
+from bert4rec.loaded_model import load_model
 from bert4rec.pipeline import evaluate, extend, resume, train
-from bert4rec.recommender import load_model
 from bert4rec.runs.archive import export_run, import_run
 from bert4rec.runs.folder import Run
 from tests.ends import assert_equal_ends, curves_of, summary_of

@@ -10,7 +10,8 @@ from bert4rec import score_blocks
 from bert4rec.contexts import CONTEXTS
 from bert4rec.errors import SettingsError
 from bert4rec.explain import compare_contexts, occlusion, predict_masked
-from bert4rec.recommender import Recommender, load_model
+from bert4rec.loaded_model import load_model
+from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 
 ITEMS = np.array([4, 5, 6, 7, 8, 9])

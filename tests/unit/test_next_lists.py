@@ -5,8 +5,9 @@ import pytest
 
 from bert4rec.data.split import split_dataset
 from bert4rec.histories import Histories
+from bert4rec.loaded_model import load_model
 from bert4rec.next_lists import next_lists, yardsticks
-from bert4rec.recommender import Recommender, load_model
+from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 
 HISTORY = np.array([3, 4, 5])

@@ -36,10 +36,10 @@ from bert4rec.estimate import size_of
 from bert4rec.events import Position, Unrecorded
 from bert4rec.held_out.calibration import calibrate
 from bert4rec.json_files import write_json
+from bert4rec.loaded_model import load_model
 from bert4rec.objective import choose_loss
 from bert4rec.pipeline import evaluate, execute, resume, train
 from bert4rec.policy import Policy
-from bert4rec.recommender import load_model
 from bert4rec.runs.checkpoints import load_checkpoint, save_checkpoint
 from bert4rec.runs.folder import Run
 from bert4rec.runs.recorder import Recorder

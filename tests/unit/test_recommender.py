@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
@@ -12,12 +11,13 @@ import pytest
 import torch
 
 from bert4rec.device import choose_device
-from bert4rec.errors import FormatError, NotFoundError, SettingsError, UnknownIdError
+from bert4rec.errors import SettingsError, UnknownIdError
 from bert4rec.events import Event, Validated
 from bert4rec.explain import predict_masked
 from bert4rec.held_out.future_report import future_report
 from bert4rec.histories import Histories
-from bert4rec.recommender import Recommender, load_model
+from bert4rec.loaded_model import load_model
+from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.suggestions import Suggestion
 from bert4rec.threads import LEAST_ROWS
@@ -43,41 +43,11 @@ def rounded(suggestions: list[Suggestion]) -> list[dict[str, Any]]:
     ]
 
 
-def test_a_run_is_loaded_by_itself_or_by_its_path(tiny_run: Run, recommender: Recommender) -> None:
-    by_path = load_model(str(tiny_run.folder))
-    assert by_path.recommend(["3", "4"]) == recommender.recommend(["3", "4"])
-    assert by_path.run == tiny_run
-    assert by_path.settings == tiny_run.hyperparameters()
-
-
-def test_the_last_checkpoint_can_be_asked_for(tiny_run: Run) -> None:
-    last = load_model(tiny_run, checkpoint="last")
-    assert last.item_embeddings().shape == load_model(tiny_run).item_embeddings().shape
-
-
-def test_what_is_no_run_and_a_checkpoint_that_is_not_there_are_told(
-    tiny_run: Run, tmp_path: Path
-) -> None:
-    with pytest.raises(NotFoundError, match="no run"):
-        load_model(tmp_path)
-    with pytest.raises(NotFoundError, match="no checkpoint 'worst' yet"):
-        load_model(tiny_run, checkpoint="worst")
-
-
 def test_recommending_to_one_equals_recommending_to_many(recommender: Recommender) -> None:
     together = recommender.recommend_many(SEQUENCES, k=5)
     assert len(together) == len(SEQUENCES)
     for sequence, suggestions in zip(SEQUENCES, together, strict=True):
         assert rounded(recommender.recommend(sequence, k=5)) == rounded(suggestions)
-
-
-def test_a_run_is_asked_in_the_precision_that_it_asks_for(
-    tiny_run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for asked, found in (("bfloat16", "bfloat16"), ("float32", "float32"), ("auto", "float32")):
-        settings = tiny_run.hyperparameters().model_copy(update={"precision": asked})
-        monkeypatch.setattr(type(tiny_run), "hyperparameters", lambda _, given=settings: given)
-        assert load_model(tiny_run, device="cpu").scorer.choice.precision == found
 
 
 def test_more_sequences_than_one_batch_holds_are_all_answered(
@@ -380,19 +350,6 @@ def test_asking_leaves_no_gradients_and_no_training_mode(recommender: Recommende
     assert all(p.grad is None for p in recommender.scorer.network.parameters())
     scores = recommender.scorer.scores(Histories.of([[3]]))
     assert not scores.requires_grad
-
-
-def test_a_checkpoint_of_another_catalogue_is_told(tiny_run: Run, tmp_path: Path) -> None:
-    folder = tmp_path / "workspace"
-    shutil.copytree(tiny_run.workspace, folder)
-    run = Run(folder / "runs" / tiny_run.id)
-    dataset = run.dataset()
-    assert dataset.folder is not None
-    other = random_dataset([4, 5], n_items=7)
-    other.manifest["fingerprint"] = dataset.fingerprint
-    other.save(dataset.folder)
-    with pytest.raises(FormatError, match="does not fit"):
-        load_model(run)
 
 
 def test_a_calibrated_model_differs_in_nothing_but_its_probabilities(

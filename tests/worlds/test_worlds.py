@@ -16,9 +16,9 @@ from bert4rec.held_out.future_report import FutureReport, future_report, report_
 from bert4rec.held_out.judgement import judge_places
 from bert4rec.held_out.places import middle_places
 from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.loaded_model import load_model
 from bert4rec.pipeline import train
 from bert4rec.presets import PRESETS
-from bert4rec.recommender import load_model
 from bert4rec.setting_checks import parse_settings
 from tests.factories import (
     BRIDGE_SIDES,

@@ -15,7 +15,8 @@ from bert4rec.background import findings
 from bert4rec.background.findings import FINDERS, FindingService
 from bert4rec.errors import Bert4RecError, DeviceMemoryError, RunError, SettingsError
 from bert4rec.held_out.extremes import find_extremes
-from bert4rec.recommender import Recommender, load_model
+from bert4rec.loaded_model import load_model
+from bert4rec.recommender import Recommender
 from bert4rec.runs.checkpoints import load_checkpoint, save_checkpoint
 from bert4rec.runs.folder import Run
 from bert4rec.stages import Watch

@@ -16,7 +16,8 @@ from bert4rec.bulk.scoring import KeptVectors, score_pairs
 from bert4rec.errors import FormatError, NotFoundError, UnknownIdError
 from bert4rec.files import temporary_beside
 from bert4rec.histories import Histories
-from bert4rec.recommender import Recommender, load_model
+from bert4rec.loaded_model import load_model
+from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from tests.factories import abandoned_beside, namesakes_recommender
 

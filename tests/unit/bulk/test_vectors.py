@@ -13,7 +13,8 @@ from bert4rec.bulk.retrieval import nearest_in_file
 from bert4rec.bulk.vector_table import VectorTable, vector_batches
 from bert4rec.bulk.vectors import Wanted, write_vectors
 from bert4rec.errors import FormatError, UnknownIdError
-from bert4rec.recommender import Recommender, load_model
+from bert4rec.loaded_model import load_model
+from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.vector_search import unit
 from tests.factories import abandoned_beside

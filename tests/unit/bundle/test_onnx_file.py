@@ -11,8 +11,9 @@ import torch
 from bert4rec.bundle import onnx_file
 from bert4rec.bundle.onnx_file import export_onnx, questions
 from bert4rec.errors import FormatError
+from bert4rec.loaded_model import load_model
 from bert4rec.policy import Policy
-from bert4rec.recommender import Recommender, load_model
+from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from tests.factories import random_dataset, small_recommender, small_settings
 

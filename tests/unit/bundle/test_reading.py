@@ -41,8 +41,9 @@ from bert4rec.errors import (
     UnwritableError,
 )
 from bert4rec.json_files import read_json, write_json
+from bert4rec.loaded_model import load_model
 from bert4rec.pipeline import train
-from bert4rec.recommender import Recommender, load_model
+from bert4rec.recommender import Recommender
 from bert4rec.runs.checkpoints import load_checkpoint, save_checkpoint
 from bert4rec.runs.folder import Run
 from tests.divided import alike, keep

@@ -9,7 +9,7 @@ import pytest
 
 import bert4rec
 from bert4rec.cli.answers import calibration_notes
-from bert4rec.recommender import load_model
+from bert4rec.loaded_model import load_model
 from bert4rec.runs.folder import Run
 from bert4rec.temperatures import Shown
 from tests.commands import document, run

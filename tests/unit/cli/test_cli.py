@@ -36,10 +36,11 @@ from bert4rec.data.roles import DateOrder, Roles
 from bert4rec.errors import FormatError, NotFoundError, SettingsError
 from bert4rec.item_lists import parse_items
 from bert4rec.json_files import write_json
+from bert4rec.loaded_model import load_model
 from bert4rec.pipeline import train
 from bert4rec.policy import POLICY_KINDS
 from bert4rec.presets import PRESETS
-from bert4rec.recommender import Recommender, load_model
+from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import find_run, list_runs
 from tests.commands import run

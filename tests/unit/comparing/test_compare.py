@@ -38,8 +38,8 @@ from bert4rec.errors import (
 )
 from bert4rec.histories import Histories
 from bert4rec.json_files import read_json, write_json
+from bert4rec.loaded_model import load_model
 from bert4rec.pipeline import train
-from bert4rec.recommender import load_model
 from bert4rec.runs.folder import Run
 from bert4rec.runs.label import rename_run
 from bert4rec.runs.trash import restore_run, trash_run

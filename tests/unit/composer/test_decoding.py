@@ -13,8 +13,9 @@ from bert4rec.composer.taste import DIVERSITY_NATS, Taste
 from bert4rec.composer.views import gap_scores
 from bert4rec.device import choose_device
 from bert4rec.errors import SettingsError
+from bert4rec.loaded_model import load_model
 from bert4rec.pipeline import train
-from bert4rec.recommender import Recommender, load_model
+from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.sasrec import new_network
 from tests.factories import (

@@ -8,7 +8,8 @@ import pytest
 from bert4rec.composer.reasons import Reason, find_reasons, strongest_neighbours
 from bert4rec.contexts import CONTEXTS
 from bert4rec.explain import occlusion, predict_masked
-from bert4rec.recommender import Recommender, load_model
+from bert4rec.loaded_model import load_model
+from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from tests.factories import shelf_recommender
 

@@ -26,7 +26,8 @@ from bert4rec.held_out.future_report import future_report
 from bert4rec.held_out.places import Places, held_out_places, middle_places
 from bert4rec.held_out.reliability import N_BINS, Bin, Listed, Reliability, reliability_of
 from bert4rec.histories import Histories
-from bert4rec.recommender import Recommender, load_model
+from bert4rec.loaded_model import load_model
+from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.temperatures import Shown
 from tests.divided import LEASTS, alike

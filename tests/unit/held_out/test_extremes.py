@@ -9,7 +9,8 @@ from bert4rec.data.split import split_dataset
 from bert4rec.device import choose_device
 from bert4rec.evaluation import judge
 from bert4rec.held_out.extremes import find_extremes
-from bert4rec.recommender import Recommender, load_model
+from bert4rec.loaded_model import load_model
+from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.sasrec import new_network
 from tests.factories import small_settings

@@ -19,8 +19,9 @@ from bert4rec.held_out.future_report import (
 from bert4rec.held_out.future_words import finding, limits
 from bert4rec.held_out.judgement import judge_places
 from bert4rec.held_out.places import LONG_PAST, Places, held_out_places, middle_places
+from bert4rec.loaded_model import load_model
 from bert4rec.metrics import gains, interval
-from bert4rec.recommender import Recommender, load_model
+from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from tests.factories import shelf_recommender
 

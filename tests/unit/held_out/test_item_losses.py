@@ -8,7 +8,7 @@ import pytest
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.explain import predict_masked
 from bert4rec.held_out.item_losses import item_losses
-from bert4rec.recommender import load_model
+from bert4rec.loaded_model import load_model
 from bert4rec.runs.folder import Run
 from tests.factories import random_dataset, small_recommender
 

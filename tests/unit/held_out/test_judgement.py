@@ -8,7 +8,8 @@ from bert4rec.contexts import CONTEXTS
 from bert4rec.explain import predict_masked
 from bert4rec.held_out.judgement import judge_places
 from bert4rec.held_out.places import LONG_PAST, Places, held_out_places, middle_places
-from bert4rec.recommender import Recommender, load_model
+from bert4rec.loaded_model import load_model
+from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 
 

@@ -11,6 +11,7 @@ import pytest
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import DatasetError
 from bert4rec.hyperparameters import Hyperparameters
+from bert4rec.loaded_model import load_model
 from bert4rec.maps import film, tasks
 from bert4rec.maps.film import film_epochs
 from bert4rec.maps.progress import Progress
@@ -18,7 +19,7 @@ from bert4rec.maps.projection import MapSettings, project_pca
 from bert4rec.maps.service import MapService
 from bert4rec.maps.tasks import FilmTask, PairTask, UmapTask
 from bert4rec.pipeline import train
-from bert4rec.recommender import Recommender, load_model
+from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.runs.storage import prune_run
 from tests.waiting import LIMIT_S

@@ -19,12 +19,12 @@ from bert4rec.explain import predict_masked
 from bert4rec.held_out.future_report import future_report
 from bert4rec.held_out.future_words import finding, limits
 from bert4rec.json_files import read_json, write_json
+from bert4rec.loaded_model import load_model
 from bert4rec.maps.neighbours import neighbour_recall
 from bert4rec.maps.projection import EmbeddingMap
 from bert4rec.maps.tasks import UmapTask
 from bert4rec.pipeline import train
 from bert4rec.policy import Policy
-from bert4rec.recommender import load_model
 from bert4rec.report import collect as collecting
 from bert4rec.report import item_map
 from bert4rec.report.collect import collect

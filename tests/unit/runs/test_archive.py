@@ -16,7 +16,7 @@ from bert4rec import parcels
 from bert4rec.bundle.writing import export_bundle
 from bert4rec.errors import FormatError, NotFoundError, RunError, UnwritableError
 from bert4rec.files import temporary_folder_beside
-from bert4rec.recommender import load_model
+from bert4rec.loaded_model import load_model
 from bert4rec.runs import archive
 from bert4rec.runs.archive import export_run, import_run
 from bert4rec.runs.folder import Run

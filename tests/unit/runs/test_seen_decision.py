@@ -7,8 +7,8 @@ import pytest
 
 from bert4rec.comparing.plan import OTHER_SEEN, plan_comparison, unlikeness
 from bert4rec.data.dataset import SequenceDataset
+from bert4rec.loaded_model import load_model
 from bert4rec.pipeline import evaluate, train
-from bert4rec.recommender import load_model
 from bert4rec.runs.folder import Run
 from tests.factories import small_settings
 

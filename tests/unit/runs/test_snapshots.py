@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from bert4rec.errors import FormatError
+from bert4rec.loaded_model import load_model
 from bert4rec.pipeline import execute, extend, resume, train
 from bert4rec.policy import Policy
-from bert4rec.recommender import load_model
 from bert4rec.runs import recorder, snapshots
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import create_run

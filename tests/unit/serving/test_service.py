@@ -13,7 +13,8 @@ from pydantic import ValidationError
 from starlette.testclient import TestClient
 
 import bert4rec
-from bert4rec.recommender import Recommender, load_model
+from bert4rec.loaded_model import load_model
+from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.serving.answering import Fill, Next, Vectors, answer_together
 from bert4rec.serving.limits import BoundedBodies
