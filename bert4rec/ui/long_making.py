@@ -11,7 +11,7 @@ from typing import TypeVar
 import streamlit as st
 
 from bert4rec.stages import Watch
-from bert4rec.ui.presses import Making, begun
+from bert4rec.ui.presses import LEAVING, Making, begun
 from bert4rec.words import sentence
 
 T = TypeVar("T")
@@ -19,6 +19,7 @@ T = TypeVar("T")
 # Whatever is made sooner needs no bar, which would only flash.
 BAR_AFTER_S = 0.7
 LOOK_EVERY_S = 0.2
+THREAD = "making"
 
 
 def made_beside(key: str, text: str, make: Callable[[Watch], T]) -> T:
@@ -36,13 +37,27 @@ def made_beside(key: str, text: str, make: Callable[[Watch], T]) -> T:
 
     def begin(making: Making) -> None:
         # As a daemon, so that a server that ends waits for nobody.
-        threading.Thread(target=making.carry_out, args=(make,), name="making", daemon=True).start()
+        threading.Thread(target=making.carry_out, args=(make,), name=THREAD, daemon=True).start()
 
     making = begun(key, begin)
     with st.spinner(text, show_time=True):
         _show_until_ended(making)
     made: T = making.take()
     return made
+
+
+def end_all(limit_s: float) -> None:
+    """End what is being made, before the process ends.
+
+    A thread that the end of the process meets in a library written in C would abort it.
+
+    Args:
+        limit_s: How long each is waited for at most; it ends where it next tells how far it is.
+    """
+    LEAVING.set()
+    for thread in threading.enumerate():
+        if thread.name == THREAD:
+            thread.join(limit_s)
 
 
 def _show_until_ended(making: Making) -> None:

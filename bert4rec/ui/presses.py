@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
+from bert4rec.errors import Bert4RecError
 from bert4rec.stages import Watch, rising
 
 T = TypeVar("T")
@@ -23,6 +24,8 @@ T = TypeVar("T")
 # begun to train on two cores hears of the second one half a second after the first, or later.
 TWICE_S = 3.0
 _BEGINNING = threading.Lock()
+# Set where the process ends: nobody waits any more for what is being made.
+LEAVING = threading.Event()
 
 
 class Making:
@@ -45,6 +48,8 @@ class Making:
             self.future.set_result(made)
 
     def _tell(self, doing: str, share: float) -> None:
+        if LEAVING.is_set():
+            raise Bert4RecError("the dashboard has ended", fix="Ask again once it is there.")
         self.doing, self.share = doing, share
 
     def take(self) -> Any:

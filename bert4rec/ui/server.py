@@ -213,7 +213,11 @@ def _let_in(login: Login) -> str:
 
 
 def _leave() -> None:
-    """Let the runs that train here save where they are, before the process ends."""
+    """End what is made beside pages and let runs save where they are, before the process ends."""
+    if "bert4rec.ui.long_making" in sys.modules:
+        from bert4rec.ui.long_making import end_all
+
+        end_all(LEAVE_S)
     if "bert4rec.jobs" not in sys.modules:
         return
     from bert4rec.ui.state import job_service

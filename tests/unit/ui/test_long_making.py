@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import streamlit as st
 
-from bert4rec.errors import RunError
+from bert4rec.errors import Bert4RecError, RunError
 from bert4rec.stages import Watch
 from bert4rec.ui import long_making, presses
-from bert4rec.ui.long_making import made_beside, share_words
+from bert4rec.ui.long_making import end_all, made_beside, share_words
 from bert4rec.ui.presses import TWICE_S, is_making
 from tests.waiting import LIMIT_S
 
@@ -140,3 +140,27 @@ def test_what_failed_says_why_once_and_the_next_press_tries_anew() -> None:
 )
 def test_shares_are_told_in_whole_percents(share: float, told: str) -> None:
     assert share_words("reading", share) == f"Reading, {told} of all."
+
+
+def test_what_is_being_made_is_ended_before_the_process_ends(
+    bar: Bar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leaving, ended = threading.Event(), threading.Event()
+    monkeypatch.setattr(long_making, "LEAVING", leaving)
+    monkeypatch.setattr(presses, "LEAVING", leaving)
+
+    def make(watch: Watch) -> None:
+        try:
+            while True:
+                watch("reading", 0.5)
+        finally:
+            ended.set()
+
+    bar.on_show = interrupt
+    with pytest.raises(Interrupted):
+        made_beside("data", "Preparing…", make)
+    assert not ended.is_set()
+    end_all(LIMIT_S)
+    assert ended.is_set()
+    with pytest.raises(Bert4RecError, match="the dashboard has ended"):
+        made_beside("data", "Preparing…", make)
