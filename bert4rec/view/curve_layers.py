@@ -17,6 +17,8 @@ MARKS = {
 }
 # A run that pauses is saved at the same step: its checkpoint stands above what else happened.
 FOOT_PX, ABOVE_PX = -7, -21
+# How high a scale goes above a sign at the top of it: half of the sign on a chart of a phone.
+ROOM_ABOVE = 1.06
 # What the browser may tell of a chart, so that Streamlit keeps it when points come in.
 ZOOM = "zoom"
 
@@ -30,12 +32,26 @@ def alone_layer() -> dict[str, Any]:
 
 
 def best_layer() -> dict[str, Any]:
-    """Mark each validation that was a new best, and the best of all with a larger sign."""
+    """Mark each validation that was a new best, and the best of all with a larger sign.
+
+    The scale goes on above them, unseen, as the best is often the highest of all: a sign that
+    stood at its end would be cut in half.
+    """
     size = {"condition": {"test": "datum.is_best", "value": 160}, "value": 45}
+    above = f"{ROOM_ABOVE} * datum.value"
     return {
         "transform": [{"filter": "datum.is_best || datum.mark == 'new best'"}],
-        "mark": {"type": "point", "shape": "diamond", "strokeWidth": 2},
-        "encoding": {"size": size},
+        "layer": [
+            {
+                "mark": {"type": "point", "shape": "diamond", "strokeWidth": 2},
+                "encoding": {"size": size},
+            },
+            {
+                "transform": [{"calculate": above, "as": "above"}],
+                "mark": {"type": "point", "opacity": 0, "aria": False},
+                "encoding": {"y": {"field": "above"}},
+            },
+        ],
     }
 
 

@@ -13,6 +13,7 @@ import streamlit as st
 from bert4rec.data.profile import Profile, few_points
 from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
+from bert4rec.ui.vega_charts import draw_vega
 from bert4rec.view.svg import ratio_marks
 from bert4rec.view.vega import AXIS, GREY, PADDING_PX, QUIET_TEXT, Chart
 from bert4rec.words import number, percent, when
@@ -201,9 +202,7 @@ def _moments(edges_s: np.ndarray) -> list[str]:
 
 def _histogram(x: dict[str, Any], y_title: str, what: str) -> dict[str, Any]:
     """Return the description of a histogram of a table with low, high, count and bin."""
-    scale = {"nice": False, "zero": False} | x.get("scale", {})
-    if scale.get("type") == "log":
-        scale.pop("zero")
+    scale = {"nice": False} | x.get("scale", {"zero": False})
     y = {"field": "count", "type": "quantitative", "title": y_title, "scale": {"zero": True}}
     return {
         "padding": dict(PADDING_PX),
@@ -241,7 +240,7 @@ def _draw(
     """
     st.markdown(f"**{title}**")
     st.caption(finding)
-    st.vega_lite_chart(chart.points, chart.spec, height=HEIGHT, alt=finding)
+    draw_vega(chart, height=HEIGHT, alt=finding)
     with folded("As a table", key=f"table_of_{title}") as is_open:
         if is_open:
             draw_frame(table, hide_index=True, column_config=columns, alt=finding)

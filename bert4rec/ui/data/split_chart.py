@@ -23,6 +23,7 @@ from bert4rec.ui.data.profile_charts import time_axis
 from bert4rec.ui.data.split_dots import N_ON_A_PHONE, by_room, dots_of
 from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
+from bert4rec.ui.vega_charts import draw_vega
 from bert4rec.view.markdown import escape
 from bert4rec.view.vega import (
     AXIS,
@@ -112,7 +113,7 @@ def draw_split(dataset: SequenceDataset) -> None:
         chart = split_chart(picture, dataset, split)
         height = FRAME_PX + ROW_PX * len(picture.user_idx)
         height += 2 * CUT_NAME_PX if split.cuts else 0
-        st.vega_lite_chart(chart.points, chart.spec, height=height, alt=finding)
+        draw_vega(chart, height=height, alt=finding)
         st.caption(_legend_words(picture, over_time=split.cuts is not None))
         with folded("As a table", key="split_table") as is_open:
             if is_open:

@@ -35,6 +35,7 @@ from bert4rec.ui.evaluate.kept_comparisons import dataset_of, open_kept, split_w
 from bert4rec.ui.evaluate.verdict_card import draw_verdict
 from bert4rec.ui.folded import folded
 from bert4rec.ui.reading_table import Column, draw_table
+from bert4rec.ui.vega_charts import draw_vega
 from bert4rec.view.markdown import escape
 from bert4rec.view.metric_words import metrics_help
 from bert4rec.words import counted, metric_name, metric_text, sentence, signed, unique_labels, when
@@ -180,7 +181,7 @@ def _draw_scores(
     chart = charts.forest_chart(differences, comparison.entrants, chosen.metric)
     told = charts.forest_finding(chart, chosen.metric, comparison.entrants[chosen.against].title)
     height = 90 + FOREST_ROW_PX * len(chart.points)
-    st.vega_lite_chart(chart.points, chart.spec, height=height, alt=told)
+    draw_vega(chart, height=height, alt=told)
     st.caption(escape(f"{told} Lines are 95% intervals; one that crosses 0 may be chance."))
 
 
@@ -222,7 +223,7 @@ def _draw_slices(
         held = charts.worded_slices(tables_of(comparison, chosen.part, models[0])[2])
     told = charts.slice_finding(held, entrants, by, models[0], rivals[0])
     chart = charts.slice_chart(slices, entrants, by, shown)
-    st.vega_lite_chart(chart.points, chart.spec, height=SLICES_PX, alt=told)
+    draw_vega(chart, height=SLICES_PX, alt=told)
     several = " A test case counts in each category of its item." if by == BY_CATEGORY else ""
     if charts.has_arrows(chart.points):
         several += (

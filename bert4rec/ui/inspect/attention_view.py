@@ -11,6 +11,7 @@ import streamlit as st
 from bert4rec.plain_text import shortened
 from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
+from bert4rec.ui.vega_charts import draw_vega
 from bert4rec.view.inspect_charts import attention_chart
 from bert4rec.view.markdown import escape
 from bert4rec.words import percent
@@ -59,7 +60,7 @@ def draw_attention(weights: np.ndarray, titles: Sequence[str], numbers: Sequence
     heads = [*dict.fromkeys(table["head"])]
     chart = attention_chart(table)
     finding = attention_finding(weights, titles, numbers)
-    st.vega_lite_chart(chart.points, chart.spec, alt=finding)
+    draw_vega(chart, alt=finding)
     st.caption(escape(finding))
     with folded("As a table", key="inspect_attention_table") as is_open:
         if is_open:

@@ -17,6 +17,7 @@ from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
 from bert4rec.ui.reading_table import Column, draw_table
 from bert4rec.ui.sequences.prediction_cards import CONTEXT_WORDS
+from bert4rec.ui.vega_charts import draw_vega
 from bert4rec.view.inspect_charts import bins_chart
 from bert4rec.view.markdown import escape
 from bert4rec.words import number
@@ -166,4 +167,4 @@ def _draw_bin_table(table: pd.DataFrame, finding: str) -> None:
 
 def _draw_bins(found: Calibration) -> None:
     chart = bins_chart(bin_table(found))
-    st.vega_lite_chart(chart.points, chart.spec, alt=calibration_finding(found))
+    draw_vega(chart, alt=calibration_finding(found))

@@ -22,6 +22,7 @@ from bert4rec.plain_text import shortened
 from bert4rec.ui.csv_button import draw_csv
 from bert4rec.ui.reading_table import Column, count_column, draw_table
 from bert4rec.ui.sequences.prediction_cards import BITS_HELP, CONTEXT_WORDS
+from bert4rec.ui.vega_charts import draw_vega
 from bert4rec.view.inspect_charts import GAIN_TITLE, contexts_chart, gains_chart
 from bert4rec.view.markdown import escape
 from bert4rec.words import caption_of, counted, number
@@ -116,7 +117,7 @@ def _draw_contexts(report: FutureReport) -> None:
         }
     )
     chart = contexts_chart(table)
-    st.vega_lite_chart(chart.points, chart.spec, alt=finding(report))
+    draw_vega(chart, alt=finding(report))
 
 
 def _draw_figures(report: FutureReport) -> None:
@@ -193,4 +194,4 @@ def _draw_gains(table: pd.DataFrame) -> None:
     chart = gains_chart(table)
     best = table.nlargest(1, "gain").iloc[0]
     most = f"most, {best['gain']:+.3f}, for {best['group']}"
-    st.vega_lite_chart(chart.points, chart.spec, alt=f"{GAIN_TITLE}, by group: {most}")
+    draw_vega(chart, alt=f"{GAIN_TITLE}, by group: {most}")

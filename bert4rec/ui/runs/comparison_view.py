@@ -18,6 +18,7 @@ from bert4rec.ui.reading_table import draw_table
 from bert4rec.ui.run_deletion import ask_delete
 from bert4rec.ui.runs.prediction_comparison import by_run, draw_predictions
 from bert4rec.ui.runs.report_button import draw_report
+from bert4rec.ui.vega_charts import draw_vega
 from bert4rec.ui.widths import MIN_CHART_PX
 from bert4rec.view import curve_charts, run_comparison
 from bert4rec.view.markdown import escape
@@ -123,7 +124,7 @@ def _draw_curves(rows: list[RunRow], labels: dict[str, str]) -> None:
         with cards.container(border=True, height="stretch"):
             st.markdown(f"**{escape(title)}**")
             if not chart.points.empty:
-                st.vega_lite_chart(chart.points, chart.spec, height=CHART_PX, alt=finding)
+                draw_vega(chart, height=CHART_PX, alt=finding)
             st.caption(escape(finding))
             if not chart.points.empty:
                 _draw_table(name, chart, finding)

@@ -204,8 +204,8 @@ def curves_chart(trials: Sequence[Trial], metric: str) -> Chart:
                 "encoding": {"tooltip": told},
             }
         )
-    if any(len(trial.curve) == 1 for trial in drawn):
-        # A line of one point draws nothing.
+    if any(len(trial.curve) == 1 and trial.state != "pruned" for trial in drawn):
+        # A line of one point draws nothing; a pruned one ends in a mark.
         layers.append(
             {
                 "transform": [{"filter": f"datum.is_alone && datum.series !== '{PRUNED}'"}],

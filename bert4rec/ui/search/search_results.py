@@ -18,6 +18,7 @@ from bert4rec.ui.search import importance_charts
 from bert4rec.ui.search.search_actions import draw_search_on
 from bert4rec.ui.study_list import ReadStudy
 from bert4rec.ui.theme_watch import theme_type
+from bert4rec.ui.vega_charts import draw_vega
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted, metric_name
 
@@ -66,7 +67,7 @@ def _draw_importance(read: ReadStudy) -> dict[str, float]:
         st.markdown("**Importance**")
         if any(shares.values()):
             height = BARS_PX + BAR_PX * len(shares)
-            st.vega_lite_chart(chart.points, chart.spec, height=height, alt=finding)
+            draw_vega(chart, height=height, alt=finding)
         st.caption(
             f"{escape(finding)} Functional ANOVA over {counted(n, 'finished trial')}: what share "
             "of the differences in score each setting explains by itself within what was tried. "
@@ -106,7 +107,7 @@ def _draw_scores(read: ReadStudy, plan: SearchPlan, names: Sequence[str]) -> Non
             continue
         finding = importance_charts.slice_finding(read.trials, name)
         with cells.container():
-            st.vega_lite_chart(chart.points, chart.spec, height=SLICE_PX, alt=finding)
+            draw_vega(chart, height=SLICE_PX, alt=finding)
 
 
 def _draw_axes(read: ReadStudy, plan: SearchPlan) -> None:

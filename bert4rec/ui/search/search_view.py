@@ -23,6 +23,7 @@ from bert4rec.ui.search.search_files import draw_plan_out
 from bert4rec.ui.search.search_results import draw_results
 from bert4rec.ui.search.trial_table import WHY, settings_words, trial_name, trials_table
 from bert4rec.ui.study_list import ReadStudy
+from bert4rec.ui.vega_charts import draw_vega
 from bert4rec.ui.widths import MIN_CHART_PX, MIN_METRIC_PX
 from bert4rec.view.forms import form_fields
 from bert4rec.view.markdown import escape
@@ -222,7 +223,7 @@ def draw_chart(chart: Chart, title: str, finding: str, *, is_live: bool) -> None
     # A text that changes each second would build the chart anew.
     alt = f"{title}, live; the finding stands below" if is_live else finding
     if not chart.points.empty:
-        st.vega_lite_chart(chart.points, chart.spec, height=CHART_PX, alt=alt)
+        draw_vega(chart, height=CHART_PX, alt=alt)
     st.caption(escape(finding))
 
 

@@ -14,6 +14,7 @@ from bert4rec.ui.data_frames import draw_frame
 from bert4rec.ui.folded import folded
 from bert4rec.ui.theme_watch import theme_type
 from bert4rec.ui.train.small_curves import small_cards, small_curves
+from bert4rec.ui.vega_charts import draw_vega
 from bert4rec.ui.widths import MIN_CHART_PX
 from bert4rec.view import curve_charts, curve_findings
 from bert4rec.view.curve_layers import ZOOM
@@ -128,9 +129,8 @@ def _draw_chart(
     alt = f"{title}, live; the finding stands below" if is_live else finding
     if not chart.points.empty:
         # Streamlit takes back a zoom that it was not asked to tell of whenever points come in.
-        st.vega_lite_chart(
-            chart.points,
-            chart.spec,
+        draw_vega(
+            chart,
             height=CHART_PX,
             alt=alt,
             key=key,

@@ -206,7 +206,8 @@ def test_many_pauses_leave_room_for_the_curve() -> None:
 
 def test_a_layer_without_points_is_left_out() -> None:
     def shapes(spec: dict[str, Any]) -> list[str]:
-        return [layer["mark"].get("shape", "") for layer in spec["layer"]]
+        layers = [part for layer in spec["layer"] for part in layer.get("layer", [layer])]
+        return [layer["mark"].get("shape", "") for layer in layers]
 
     curves = curves_of(2)
     assert "diamond" in shapes(metric_chart(curves, METRIC).spec)
