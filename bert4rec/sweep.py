@@ -68,6 +68,7 @@ class _Judge:
 
     trial: optuna.Trial
     metric: str
+    n_epochs: int
     watch: JudgedWatch | None = None
     _told_s: float = field(default_factory=time.monotonic)
     _has_told: bool = False
@@ -80,7 +81,8 @@ class _Judge:
         if self._has_told:
             self._write(None)
         self.trial.report(event.metrics[self.metric], event.position.epoch)
-        if self.trial.should_prune():
+        # After its last epoch it is trained to the end, however far it is behind.
+        if event.position.epoch < self.n_epochs and self.trial.should_prune():
             raise optuna.TrialPruned(f"behind the others at epoch {event.position.epoch}")
 
     def judging(self, scorer: str, part: str, n_done: int, n_rows: int) -> None:
@@ -169,7 +171,7 @@ def _try_points(
                 return
             # Where files cannot be locked two processes may take one point: the other was faster.
             with suppress(UpdateFinishedTrialError):
-                judge = _Judge(trial, plan.metric, judging)
+                judge = _Judge(trial, plan.metric, plan.settings(trial.params).n_epochs, judging)
                 _carry_out(study, judge, dataset, plan, control)
         if watch is not None:
             watch(study.trials()[trial.number])

@@ -204,6 +204,18 @@ def test_a_trial_that_falls_behind_is_pruned_and_costs_less(
     assert "behind the others" in pruned[0].reason
 
 
+def test_a_trial_that_is_behind_after_its_last_epoch_is_finished(
+    workspace: Path, dataset: SequenceDataset
+) -> None:
+    # Its only validation comes when all of it is trained, so that nothing is saved.
+    plan = small_plan(6, {"learning_rate": "log:1e-9..1e-2"}, eval_step=4)
+    study = create_study(workspace, dataset, plan)
+    for rate in (1e-2, 9e-3, 8e-3, 7e-3, 1e-9, 2e-9):
+        study.optuna_study.enqueue_trial({"learning_rate": rate})
+    search(study)
+    assert states(study).count("finished") == 6
+
+
 def test_a_study_of_something_else_is_not_gone_on_with(
     workspace: Path, dataset: SequenceDataset
 ) -> None:
