@@ -86,12 +86,10 @@ def legend_of(
 def joining(legend: dict[str, Any] | None) -> dict[str, Any] | None:
     """Return a legend as a further channel or layer tells it, which joins the first one.
 
-    Only the first says how its names are drawn, of which Vega-Lite makes more for each kind of
-    mark, and which names it has: Vega-Lite warns where what two say is not the same, and of names
-    even where it is.
+    Only the first says how its names are drawn: Vega-Lite makes more of that for each kind of mark
+    and warns where what two say is then not the same.
     """
-    told_once = ("encoding", "values")
-    return None if legend is None else {k: v for k, v in legend.items() if k not in told_once}
+    return None if legend is None else {k: v for k, v in legend.items() if k != "encoding"}
 
 
 def told_names(field: str) -> dict[str, Any]:

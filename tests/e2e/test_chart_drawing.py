@@ -34,15 +34,17 @@ BEYOND_PX = """() => [...document.querySelectorAll('[data-testid=stVegaLiteChart
 }).flat()"""
 
 
-def invented_study(workspace: Path, dataset: SequenceDataset) -> None:
-    """A search whose trials were not trained; every third one is pruned."""
+def invented_study(
+    workspace: Path, dataset: SequenceDataset, name: str, *, has_pruned: bool
+) -> None:
+    """A search whose trials were not trained; every third one may be pruned."""
     plan = SearchPlan(small_settings(n_epochs=2), parse_space(SPACE), Budget(N_TRIALS))
-    study = create_study(workspace, dataset, plan, name="one")
+    study = create_study(workspace, dataset, plan, name=name)
     with quiet():
         for number in range(N_TRIALS):
             trial = study.optuna_study.ask(distributions(plan))
             trial.report(0.1, 1)
-            if number % 3 == 1:
+            if has_pruned and number % 3 == 1:
                 study.optuna_study.tell(trial, state=TrialState.PRUNED)
             else:
                 trial.report(trial.params["mask_rate"], 2)
@@ -67,7 +69,8 @@ def test_vega_warns_of_no_chart(server: Server, page: Page) -> None:
         train(dataset, small_settings(n_epochs=2), workspace=server.workspace, name=name)
         for name in ("first", "second")
     ]
-    invented_study(server.workspace, dataset)
+    for name, has_pruned in {"one": True, "whole": False}.items():
+        invented_study(server.workspace, dataset, name, has_pruned=has_pruned)
     said: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
@@ -79,7 +82,9 @@ def test_vega_warns_of_no_chart(server: Server, page: Page) -> None:
     n_charts = {
         f"data?data={timed.fingerprint}": 4,
         f"train?run={runs[0].id}": 2,
-        "search?study=one": 2 + 1 + len(SPACE),
+        "search?study=one": 2 + len(SPACE),
+        # Where all have finished there is no legend.
+        "search?study=whole": 2 + 1 + len(SPACE),
         f"runs?compare={compared}": 2,
     }
     for path, n in n_charts.items():

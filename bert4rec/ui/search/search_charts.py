@@ -22,8 +22,9 @@ SERIES = {"finished": FINISHED, "pruned": PRUNED, "running": RUNNING}
 NAMES = (BEST, FINISHED, PRUNED, RUNNING)
 # In the order of the theme's colours: what has finished has none that warns.
 COLOURED = (BEST, RUNNING, PRUNED, FINISHED)
-SHAPES = ("stroke", "circle", "triangle-down", "square")
-DASHES = ([1, 0], [1, 0], [3, 4], [10, 4])
+# In that order too: of two orders for one legend Vega-Lite warns, even where there is no legend.
+SHAPES = ("stroke", "square", "triangle-down", "circle")
+DASHES = ([1, 0], [10, 4], [3, 4], [1, 0])
 CURVE_COLUMNS = ["trial", "epoch", "value", "series", "is_end", "is_alone"]
 MAX_CURVES = 60
 MAX_POINTS = 2000
@@ -131,7 +132,7 @@ def color(names: Sequence[str]) -> dict[str, Any]:
 
 def shape(names: Sequence[str]) -> dict[str, Any]:
     """Return the shape of what trials came to, which is the same in every chart."""
-    scale = {"domain": list(NAMES), "range": list(SHAPES)}
+    scale = {"domain": list(COLOURED), "range": list(SHAPES)}
     legend = joining(_legend(names))
     return {"field": "series", "type": "nominal", "scale": scale, "legend": legend}
 
@@ -181,7 +182,7 @@ def curves_chart(trials: Sequence[Trial], metric: str) -> Chart:
     legend = _legend(names)
     if legend is not None and not points["is_alone"].all():
         legend |= LINE_SIGN
-    scale = {"domain": list(NAMES), "range": list(DASHES)}
+    scale = {"domain": list(COLOURED), "range": list(DASHES)}
     dash = {"field": "series", "type": "nominal", "scale": scale, "legend": joining(legend)}
     width = {"condition": {"test": f"datum.series === '{BEST}'", "value": 3}, "value": 1.2}
     told = [*tooltip(metric)[:3], {"field": "epoch", "title": "Epoch"}]

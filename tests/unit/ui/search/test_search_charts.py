@@ -26,7 +26,6 @@ from bert4rec.ui.search.search_charts import (
     drawn_curves,
 )
 from bert4rec.ui.search.trial_table import best_first, settings_words, trials_table
-from bert4rec.view.vega import Chart
 
 
 def trial(number: int, state: str, score: float | None, n_epochs: int = 3, **values: Any) -> Trial:
@@ -158,22 +157,17 @@ def test_a_trial_without_a_score_stands_below_those_with_one() -> None:
 
 def test_a_legend_names_only_what_trials_came_to() -> None:
     finished = [TRIALS[0], TRIALS[3]]
-
-    def named(chart: Chart) -> list[str]:
-        """Return the names of a legend; only the first channel tells them."""
-        encoding = chart.spec["layer"][0]["encoding"]
-        assert "values" not in (encoding.get("strokeDash", {}).get("legend") or {})
-        return list(encoding["color"]["legend"]["values"])
-
-    assert named(curves_chart(finished, "ndcg@10")) == [BEST, FINISHED]
-    assert named(curves_chart(TRIALS, "ndcg@10")) == [BEST, FINISHED, PRUNED, RUNNING]
+    curves = curves_chart(finished, "ndcg@10").spec["encoding"]["color"]["legend"]
+    assert curves["values"] == [BEST, FINISHED]
     # The title tells what the line is, and one word for all points would tell nothing.
     best = best_chart(finished, "ndcg@10").spec
     assert best["encoding"]["color"]["legend"] is None
-    assert named(best_chart(TRIALS, "ndcg@10")) == [FINISHED, PRUNED, RUNNING]
+    points = best_chart(TRIALS, "ndcg@10").spec["layer"][1]["encoding"]["shape"]
+    assert points["legend"]["values"] == [FINISHED, PRUNED, RUNNING]
+    lines = curves_chart(TRIALS, "ndcg@10").spec["layer"][0]["encoding"]["strokeDash"]
+    assert lines["legend"]["values"] == [BEST, FINISHED, PRUNED, RUNNING]
     spec = slice_charts(TRIALS, PLAN, list(PLAN.space))["mask_rate"].spec
-    assert spec["encoding"]["color"]["legend"]["values"] == [FINISHED, PRUNED]
-    assert "values" not in spec["encoding"]["shape"]["legend"]
+    assert spec["encoding"]["shape"]["legend"]["values"] == [FINISHED, PRUNED]
     # Colours stay those of the whole, whatever is there.
     assert spec["encoding"]["color"]["scale"] == best["encoding"]["color"]["scale"]
 
