@@ -15,7 +15,7 @@ from bert4rec.report.facts import Judged, RunFacts
 from bert4rec.report.gallery import Example, Gallery
 from bert4rec.report.item_map import ItemMap
 from bert4rec.report.text import clean
-from bert4rec.words import counted, metric_text, percent, sentence
+from bert4rec.words import counted, metric_name, metric_text, percent, sentence
 
 RULES = {
     "transitions": "what most often follows the last item",
@@ -187,7 +187,7 @@ def run_finding(one: RunFacts) -> str:
 def unjudged_words(one: RunFacts) -> str:
     """Return why a run has no test figures, and what there is instead."""
     best = one.status.best_score
-    metric = str(one.config["effective_settings"].get("valid_metric", "ndcg@10"))
+    metric = metric_name(str(one.config["effective_settings"].get("valid_metric", "ndcg@10")))
     so_far = (
         f" The best value on the validation items so far is {metric_text(best)} ({metric})."
         if best is not None

@@ -44,7 +44,7 @@ from bert4rec.report.text import clean
 from bert4rec.runs.curves import Curves
 from bert4rec.runs.folder import Run, open_run
 from bert4rec.runs.registry import create_run
-from bert4rec.words import metric_name
+from bert4rec.words import metric_name, metric_text
 from tests.divided import alike, keep
 from tests.factories import copied, ring_dataset, saved_dataset, small_settings
 
@@ -544,6 +544,8 @@ def test_a_run_that_did_not_end_tells_what_there_is(
     page = Page(report_html([run]))
     assert "after 3 of 8 epochs" in page.text
     assert ("Hit rate" in page.text) == (state == "stopped")
+    so_far = f"so far is {metric_text(run.status().best_score)} (NDCG@10)."
+    assert (so_far in page.text) == (state != "stopped")
     assert "Training loss" in page.text
     assert "It went well" in page.text
 
@@ -676,6 +678,8 @@ def test_percentages_of_examples_are_calibrated_and_where_not_it_says_so(
     keep(run, None)
     text = Page(report_html([run])).text
     assert "Those of this model are not: they can be many times too high or too low." in text
+    # So does this one, where it is still training.
+    assert "Trainings calibrate them at their end; those of earlier versions did not." in text
     assert f"Here bert4rec calibration {run.id} --keep does so, for a report" in text
     own = likely()
     assert len(own) > 1
