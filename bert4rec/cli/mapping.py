@@ -82,6 +82,7 @@ def map_(
         found = _map(method, vectors, dimensions, neighbours, seed, progress)
         progress.tell("grouping the items", 0.96)
         labels = kmeans_clusters(vectors, clusters)
+        n_groups = int(labels.max()) + 1
         if Path(out).suffix == ".html":
             n_written = _write_page(Path(out), found, model, labels, progress)
         else:
@@ -94,13 +95,17 @@ def map_(
         "out": out,
         "method": method,
         "n_items": len(vectors),
+        "n_clusters": n_groups,
         "trustworthiness": found.trustworthiness,
         "neighbours_kept": found.recall,
     }
     kept = f"The map keeps {percent(found.recall)} of each item's ten nearest"
     points = f"{n_written:,} of {len(vectors):,}" if n_written < len(vectors) else f"{n_written:,}"
     line = f"Wrote {points} points: {out}. {kept}; trustworthiness"
-    show(document, [f"{line} {found.trustworthiness:.2f}."])
+    lines = [f"{line} {found.trustworthiness:.2f}."]
+    if n_groups < clusters:
+        lines.append(f"They are in {n_groups:,} groups: no more of them could be told apart.")
+    show(document, lines)
 
 
 def _map(

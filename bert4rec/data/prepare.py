@@ -237,10 +237,14 @@ def _check_left(filtered: Filtered, log: InteractionLog) -> None:
         return
     dropped = "; ".join(f"{step['step']}: {step['n_rows']:,}" for step in filtered.steps)
     advice = [FILTERS[s["step"]] for s in filtered.steps if s["step"] in FILTERS and s["n_rows"]]
+    fix = f"To keep more: {', or '.join(advice)}."
+    if log.rows.is_whole and len(log.rows.user_ids) == log.rows.n_rows:
+        # No filter is to blame for that.
+        fix = "Check which column holds the user: each one here occurs once."
     raise DatasetError(
         f"the filters leave {filtered.n_users} users and {filtered.n_items} items ({dropped})",
         where=log.source_name,
-        fix=f"To keep more: {', or '.join(advice)}.",
+        fix=fix,
         report=list(filtered.steps),
     )
 

@@ -33,7 +33,8 @@ class MapService:
         with self._lock:
             if self.state(task) not in ("running", "done"):
                 progress = Progress()
-                progress.stage = "waiting for another map"
+                is_free = all(work.future.done() for work in self._works.values())
+                progress.stage = "getting ready" if is_free else "waiting for another map"
                 future = self._executor.submit(task.make, progress)
                 self._works[path] = _Work(future, progress)
 

@@ -759,12 +759,21 @@ def test_a_map_says_where_it_is_and_how_many_points_it_wrote(
     words = ("map", "last", "--method", "pca", "--clusters", "2", "--workspace", home)
     result = run(*words, "--out", tmp_path / f"map.{suffix}")
     assert f"Wrote {written} points" in result.stdout
+    assert "groups" not in result.stdout
     stages = [" 95%  judging the map", " 96%  grouping the items"]
     if suffix == "html":
         stages += [" 97%  naming the groups", " 99%  drawing the page"]
     else:
         stages += [" 98%  writing"]
     assert result.stderr.splitlines() == [*stages, "100%  written"]
+
+
+def test_a_map_says_that_fewer_groups_could_be_told_apart_than_were_asked_for(
+    home: Path, tmp_path: Path
+) -> None:
+    words = ("map", "last", "--method", "pca", "--clusters", "50", "--workspace", home)
+    result = run(*words, "--out", tmp_path / "map.csv")
+    assert "They are in 12 groups: no more of them could be told apart." in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -196,10 +196,17 @@ def test_a_smallest_value_needs_a_column_of_values(workspace: Path):
 
 def test_filters_that_leave_too_little_say_what_each_dropped(workspace: Path):
     with pytest.raises(DatasetError, match="leave 0 users and 0 items") as caught:
-        prepare(frame_of(("u", "a", 1), ("v", "b", 2)), workspace=workspace)
+        prepare(frame_of(("u", "a", 1), ("v", "b", 2), ("u", "b", 3)), workspace=workspace)
     assert "min_sequence_length" in str(caught.value.fix)
-    assert caught.value.details["report"][0]["n_rows"] == 2
+    assert caught.value.details["report"][0]["n_rows"] == 3
     assert not (workspace / "datasets").exists()
+
+
+def test_of_a_list_in_which_each_user_occurs_once_no_filter_is_to_blame(workspace: Path):
+    # A table of items that was taken for a log, or a wrong column.
+    with pytest.raises(DatasetError, match="leave 0 users and 0 items") as caught:
+        prepare(frame_of(("u", "a", 1), ("v", "b", 2)), workspace=workspace)
+    assert caught.value.fix == "Check which column holds the user: each one here occurs once."
 
 
 def test_the_same_log_and_settings_are_prepared_once(tmp_path: Path, workspace: Path):

@@ -83,9 +83,15 @@ def test_a_map_under_way_is_not_started_twice(run: Run, monkeypatch: pytest.Monk
     service, task = MapService(), UmapTask(run, SETTINGS)
     service.start(task)
     assert service.state(task) == "running"
+    assert service.progress(task).stage != "waiting for another map"
     service.start(task)
+    other = UmapTask(run, replace(SETTINGS, seed=SETTINGS.seed + 1))
+    service.start(other)
+    assert service.progress(other).stage == "waiting for another map"
+    service.cancel(other)
     may_go_on.set()
     service.wait(task)
+    service.wait(other)
     service.start(task)
     assert calls == [7]
 
