@@ -31,6 +31,7 @@ from bert4rec.words import counted, size
 
 # What went wrong with the last press.
 PROBLEM_KEY = "runs_problem"
+TRASH_KEY = "runs_trash"
 FREE = "Free old checkpoints"
 
 
@@ -167,8 +168,12 @@ def _draw_trashed(runs: list[Run]) -> None:
 
 
 def _choose_trashed(names: dict[str, str]) -> list[str]:
-    """Let some of the deleted runs be chosen, or tell the only one, which needs no choice."""
-    if len(names) == 1:
+    """Let some of the deleted runs be chosen, or tell the only one, which needs no choice.
+
+    One that is left of several is to be chosen: the second press of a double click on *Restore*
+    would bring it back too.
+    """
+    if len(names) == 1 and TRASH_KEY not in st.session_state:
         st.markdown(escape(*names.values()))
         return list(names)
     return st.multiselect(
@@ -176,13 +181,21 @@ def _choose_trashed(names: dict[str, str]) -> list[str]:
         list(names),
         format_func=lambda run_id: names.get(run_id, run_id),
         placeholder="Choose some",
-        key="runs_trash",
+        key=TRASH_KEY,
     )
 
 
 def _restore(run_ids: list[str]) -> None:
+    n_restored = 0
     for run_id in run_ids:
-        carry_out(PROBLEM_KEY, restore_run, state.workspace(), run_id)
+        try:
+            restore_run(state.workspace(), run_id)
+        except Bert4RecError as error:
+            keep_refusal(PROBLEM_KEY, error)
+        else:
+            n_restored += 1
+    if n_restored:
+        st.toast(f"{counted(n_restored, 'run')} restored", icon=":material/restore_from_trash:")
     _offer_no_undo_of(run_ids)
 
 
