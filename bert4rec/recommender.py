@@ -110,7 +110,8 @@ class Recommender:
         """Fill the gaps of a sequence from both sides, or from the past alone.
 
         A model that sees only the past (`attention: causal`) fills each gap from the items that
-        stand before it, as if the gaps among them were not there; what comes after changes nothing.
+        stand before it, as if the gaps among them were not there; what comes after changes no
+        score.
 
         Args:
             items: Raw ids or titles, None for a gap, oldest first.

@@ -34,7 +34,7 @@ def test_what_comes_after_a_gap_changes_nothing_however_much_it_is(shelf: Recomm
     past, after = ["b5", "b1", "b9", "b2"], ["b3", "b4", "b6", "b7", "b8"]
     expected = shelf.recommend(past, k=5, remove_seen=False)
     for n_after in range(len(after) + 1):
-        (found,) = shelf.fill([*past, None, *after[:n_after]], k=5)
+        (found,) = shelf.fill([*past, None, *after[:n_after]], k=5, remove_seen=False)
         assert [s.item_id for s in found] == [s.item_id for s in expected]
         assert [s.score for s in found] == pytest.approx([s.score for s in expected], abs=1e-5)
 
@@ -57,7 +57,8 @@ def test_every_door_asks_for_a_place_from_the_whole_window_before_it(shelf: Reco
 
 
 def test_gaps_before_a_place_leave_its_window_full(shelf: Recommender) -> None:
-    gaps = shelf.fill(["b5", "b1", None, "b9", None, None, "b2", "b3"], k=5)
+    items = ["b5", "b1", None, "b9", None, None, "b2", "b3"]
+    gaps = shelf.fill(items, k=5, remove_seen=False)
     expected = shelf.recommend(["b5", "b1", "b9"], k=5, remove_seen=False)
     for found in gaps[1:]:
         assert [s.score for s in found] == pytest.approx([s.score for s in expected], abs=1e-5)

@@ -292,12 +292,15 @@ def shelf() -> Recommender:
 
 
 def test_a_gap_is_filled_from_the_past_alone(shelf: Recommender) -> None:
-    (one,) = shelf.fill(["b1", "b2", None, "b4"], k=5)
-    (other,) = shelf.fill(["b1", "b2", None, "b9", "b8"], k=5)
+    (one,) = shelf.fill(["b1", "b2", None, "b4"], k=5, remove_seen=False)
+    (other,) = shelf.fill(["b1", "b2", None, "b9", "b8"], k=5, remove_seen=False)
     after = shelf.recommend(["b1", "b2"], k=5, remove_seen=False)
     for left, right in ((one, other), (one, after)):
         assert [s.item_id for s in left] == [s.item_id for s in right]
         assert [s.score for s in left] == pytest.approx([s.score for s in right], abs=1e-5)
+    # What stands after it is no suggestion for it all the same.
+    (left_out,) = shelf.fill(["b1", "b2", None, "b9", "b8"], k=10)
+    assert not {"b1", "b2", "b9", "b8"} & {s.item_id for s in left_out}
 
 
 def test_gaps_before_a_gap_close_up(shelf: Recommender) -> None:
