@@ -168,7 +168,7 @@ def draw_table(runs: list[ListedRun], hidden: list[str]) -> list[ListedRun]:
     return found
 
 
-def follow_comparison(runs: list[ListedRun]) -> None:
+def follow_marked(runs: list[ListedRun]) -> None:
     """Mark the runs that the address names, the first time that it names them."""
     linked = str(st.query_params.get(LINK, ""))
     if not linked or linked == st.session_state.get(LINKED_KEY):
@@ -185,7 +185,7 @@ def follow_comparison(runs: list[ListedRun]) -> None:
         keep_refusal(run_actions.PROBLEM_KEY, NotFoundError(error, fix=fix))
 
 
-def link_comparison(chosen: list[ListedRun]) -> None:
+def link_marked(chosen: list[ListedRun]) -> None:
     """Name the marked runs in the address, which then shows them elsewhere too."""
     if 1 <= len(chosen) <= MAX_COMPARED:
         link = ",".join(listed.row.run_id for listed in chosen)
@@ -260,7 +260,7 @@ def progress(runs: list[ListedRun]) -> list[tuple[str, str, int]]:
 
 def draw_runs() -> None:
     runs = state.listed_runs()
-    follow_comparison(runs)
+    follow_marked(runs)
     show_refusal(run_actions.PROBLEM_KEY)
     draw_undo()
     if not runs:
@@ -275,7 +275,7 @@ def draw_runs() -> None:
         st.caption(f"{len(shown):,} of {counted(len(runs), 'run')}, {', '.join(about)}")
         if shown:
             chosen = draw_table(shown, hidden)
-            link_comparison(chosen)
+            link_marked(chosen)
             draw_chosen(chosen, runs)
             draw_settings(shown)
         else:

@@ -26,9 +26,9 @@ _length = click.option(
     "-k", default=10, show_default=True, type=click.IntRange(min=1), help="Length of a list."
 )
 _seen = click.option(
-    "--keep-seen/--remove-seen",
+    "--remove-seen/--keep-seen",
     default=None,
-    help="Whether to list items of the sequence again.  [default: as RUN was judged]",
+    help="Whether to leave out items of the sequence.  [default: as RUN was judged]",
 )
 
 
@@ -58,7 +58,7 @@ def load_run(
 @_seen
 @shared_options
 def recommend(
-    run: str, items: str | None, user: str | None, k: int, keep_seen: bool | None, workspace: Path
+    run: str, items: str | None, user: str | None, k: int, remove_seen: bool | None, workspace: Path
 ) -> None:
     """Say what comes next after a sequence, or for a user, by RUN.
 
@@ -69,7 +69,6 @@ def recommend(
     given = None if items is None else _parse_history(items)
     model = load_run(workspace, run)
     history = _history_of(model, str(user)) if given is None else given
-    remove_seen = None if keep_seen is None else not keep_seen
     found = model.recommend(history, k, remove_seen=remove_seen)
     document = {
         "run": id_of(model),
@@ -150,7 +149,7 @@ def _suggestion_lines(found: Sequence[Suggestion]) -> list[str]:
 @_length
 @_seen
 @shared_options
-def fill(run: str, items: str, k: int, keep_seen: bool | None, workspace: Path) -> None:
+def fill(run: str, items: str, k: int, remove_seen: bool | None, workspace: Path) -> None:
     """Fill the gaps of a sequence from what stands before and after them, by RUN.
 
     RUN is a run's id, name or folder, or `last`. In the document, `position` counts from 0. A
@@ -159,7 +158,6 @@ def fill(run: str, items: str, k: int, keep_seen: bool | None, workspace: Path) 
     sequence = typed_items("--items", items)
     model = load_run(workspace, run)
     positions = [place for place, item in enumerate(sequence) if item is None]
-    remove_seen = None if keep_seen is None else not keep_seen
     lists = model.fill(sequence, k, remove_seen=remove_seen)
     gaps = list(zip(positions, lists, strict=True))
     document = {

@@ -213,15 +213,17 @@ def _let_in(login: Login) -> str:
 
 
 def _leave() -> None:
-    """End what is made beside pages and let runs save where they are, before the process ends."""
+    """Let runs save where they are and end what is made beside pages, before the process ends."""
+    service = None
+    if "bert4rec.jobs" in sys.modules:
+        from bert4rec.ui.state import job_service
+
+        service = job_service()
+        # They save while the others are waited for.
+        service.interrupt()
     if "bert4rec.ui.long_making" in sys.modules:
         from bert4rec.ui.long_making import end_all
 
         end_all(LEAVE_S)
-    if "bert4rec.jobs" not in sys.modules:
-        return
-    from bert4rec.ui.state import job_service
-
-    service = job_service()
-    service.interrupt()
-    service.wait(lambda: not service.active(), LEAVE_S)
+    if service is not None:
+        service.wait(lambda: not service.active(), LEAVE_S)

@@ -102,7 +102,8 @@ def _prepared(key: str, asked: AskedDataset) -> str:
     workspace, turn = state.workspace(), _turn()
 
     def make(watch: Watch) -> str:
-        watch("waiting for the dataset that was asked for before", 0.0)
+        if turn.locked():
+            watch("waiting for the dataset that was asked for before", 0.0)
         with turn:
             dataset = prepare(
                 asked.choice.path,
