@@ -10,10 +10,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from traceback import clear_frames
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
@@ -26,6 +25,7 @@ from bert4rec.errors import Bert4RecError
 from bert4rec.events import Event, Validated
 from bert4rec.locks import changing
 from bert4rec.runs.heartbeat import beating
+from bert4rec.search.gate import Gate
 from bert4rec.search.plan import SearchPlan
 from bert4rec.search.sampler import NumberedSampler
 from bert4rec.search.study import SearchMark, Study, quiet
@@ -69,6 +69,7 @@ class _Judge:
     trial: optuna.Trial
     metric: str
     n_epochs: int
+    gate: Gate
     watch: JudgedWatch | None = None
     _told_s: float = field(default_factory=time.monotonic)
     _has_told: bool = False
@@ -78,12 +79,13 @@ class _Judge:
         self._told_s = time.monotonic()
         if not isinstance(event, Validated):
             return
-        if self._has_told:
-            self._write(None)
-        self.trial.report(event.metrics[self.metric], event.position.epoch)
-        # After its last epoch it is trained to the end, however far it is behind.
-        if event.position.epoch < self.n_epochs and self.trial.should_prune():
-            raise optuna.TrialPruned(f"behind the others at epoch {event.position.epoch}")
+        with self.gate.shut():
+            if self._has_told:
+                self._write(None)
+            self.trial.report(event.metrics[self.metric], event.position.epoch)
+            # After its last epoch it is trained to the end, however far it is behind.
+            if event.position.epoch < self.n_epochs and self.trial.should_prune():
+                raise optuna.TrialPruned(f"behind the others at epoch {event.position.epoch}")
 
     def judging(self, scorer: str, part: str, n_done: int, n_rows: int) -> None:
         """Write and tell now and then how far a validation has come."""
@@ -91,7 +93,8 @@ class _Judge:
         if time.monotonic() - self._told_s < JUDGED_EVERY_S:
             return
         self._told_s = time.monotonic()
-        self._write([n_done, n_rows])
+        with self.gate.shut():
+            self._write([n_done, n_rows])
         if self.watch is not None:
             self.watch(self.trial.number, part, n_done, n_rows)
 
@@ -124,8 +127,8 @@ def search(
         RunError: another process holds the study's file.
         KeyboardInterrupt: as it came, once the trial under way is put back.
     """
-    control, mark = control or Control(), SearchMark(study)
-    with quiet():
+    control, mark, gate = control or Control(), SearchMark(study), Gate()
+    with quiet(), gate.guarding():
         try:
             with study.explained():
                 mark.say("running")
@@ -133,6 +136,7 @@ def search(
                     _try_points(
                         study,
                         control,
+                        gate,
                         watch,
                         judging,
                         lambda: turn(mark) if turn else nullcontext(),
@@ -150,6 +154,7 @@ def search(
 def _try_points(
     study: Study,
     control: Control,
+    gate: Gate,
     watch: Watch | None,
     judging: JudgedWatch | None,
     turn: Callable[[], AbstractContextManager[object]],
@@ -162,7 +167,9 @@ def _try_points(
         n_warmup_steps=int(UNPRUNED_SHARE * plan.base.n_epochs),
     )
     while _wants_more(study, control):
-        with turn():
+        with ExitStack() as held:
+            with gate.opened():
+                held.enter_context(turn())
             trial = _next_trial(study, plan, control)
             if trial is None:
                 return
@@ -171,10 +178,13 @@ def _try_points(
                 return
             # Where files cannot be locked two processes may take one point: the other was faster.
             with suppress(UpdateFinishedTrialError):
-                judge = _Judge(trial, plan.metric, plan.settings(trial.params).n_epochs, judging)
+                n_epochs = plan.settings(trial.params).n_epochs
+                judge = _Judge(trial, plan.metric, n_epochs, gate, judging)
                 _carry_out(study, judge, dataset, plan, control)
-        if watch is not None:
-            watch(study.trials()[trial.number])
+        ended = study.trials()[trial.number]
+        with gate.opened():
+            if watch is not None:
+                watch(ended)
 
 
 def _next_trial(study: Study, plan: SearchPlan, control: Control) -> optuna.Trial | None:
@@ -209,12 +219,11 @@ def _carry_out(
     try:
         with beating(lambda: trial.set_user_attr(OWNER, owner_now())):
             trial.set_user_attr(OWNER, owner_now())
-            score = _score(judge, dataset, plan, control)
+            with judge.gate.opened():
+                score = _score(judge, dataset, plan, control)
     except optuna.TrialPruned as pruned:
         _tell(study, trial, TrialState.PRUNED, str(pruned))
     except (_Stopped, KeyboardInterrupt, SystemExit) as stop:
-        # A reading of the file that it broke into would keep the file locked while its frame lasts.
-        clear_frames(stop.__traceback__)
         _put_back(study, trial)
         if not isinstance(stop, _Stopped):
             raise

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import signal
-import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from bert4rec.sweep import search
 from tests.factories import ring_dataset, saved_dataset, small_settings
 from tests.waiting import LIMIT_S, wait_until
 
+Begin = Callable[[], subprocess.Popen[bytes]]
 SPACE = {"learning_rate": "log:1e-3..3e-2", "mask_rate": "0.1..0.5:0.1", "n_layers": "1,2"}
 CHILD = """
 import signal, sys
@@ -261,8 +263,18 @@ def test_optunas_own_tools_read_a_study(workspace: Path, dataset: SequenceDatase
     storage.engine.dispose()
 
 
-def begin(workspace: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", CHILD, str(workspace)])
+@pytest.fixture
+def begin(workspace: Path) -> Iterator[Begin]:
+    """Begins the search in a process of its own, which no failure leaves behind."""
+    with ExitStack() as begun:
+
+        def start() -> subprocess.Popen[bytes]:
+            command = [sys.executable, "-c", CHILD, str(workspace)]
+            child = begun.enter_context(subprocess.Popen(command))
+            begun.callback(child.kill)
+            return child
+
+        yield start
 
 
 def wait_until_training(study: Study) -> None:
@@ -283,14 +295,24 @@ def interrupt(child: subprocess.Popen[bytes], study: Study) -> int:
     return child.returncode
 
 
+@contextmanager
+def ctrl_c_raising() -> Iterator[None]:
+    """Hear Ctrl+C as a command does that was not started in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_a_killed_search_goes_on_with_the_trial_that_was_under_way(
-    workspace: Path, dataset: SequenceDataset
+    workspace: Path, dataset: SequenceDataset, begin: Begin
 ) -> None:
     # More epochs than the test waits for.
     plan = small_plan(2)
     long = replace(plan, base=plan.base.model_copy(update={"n_epochs": 3000}))
     study = create_study(workspace, dataset, long)
-    child = begin(workspace)
+    child = begin()
     wait_until_training(study)
     child.send_signal(signal.SIGKILL)
     child.wait(LIMIT_S)
@@ -302,12 +324,12 @@ def test_a_killed_search_goes_on_with_the_trial_that_was_under_way(
 
 
 def test_an_interrupted_search_puts_the_point_under_way_back(
-    workspace: Path, dataset: SequenceDataset
+    workspace: Path, dataset: SequenceDataset, begin: Begin
 ) -> None:
     plan = small_plan(2)
     long = replace(plan, base=plan.base.model_copy(update={"n_epochs": 3000}))
     study = create_study(workspace, dataset, long)
-    child = begin(workspace)
+    child = begin()
     wait_until_training(study)
     assert interrupt(child, study) != 0
     assert states(study) == ["interrupted", "waiting"]
@@ -315,23 +337,34 @@ def test_an_interrupted_search_puts_the_point_under_way_back(
     assert points(study)[0] == points(study)[1]
 
 
-def test_ctrl_c_within_a_reading_of_the_file_puts_the_point_back_all_the_same(
-    workspace: Path, dataset: SequenceDataset, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("operation", ["ask", "report", "set_user_attr", "tell"])
+def test_ctrl_c_breaks_into_nothing_that_is_done_with_the_study(
+    workspace: Path,
+    dataset: SequenceDataset,
+    monkeypatch: pytest.MonkeyPatch,
+    operation: str,
 ) -> None:
-    study = create_study(workspace, dataset, small_plan(2))
-    study.wait_s = 0.5
+    study = create_study(workspace, dataset, small_plan(1, schedule="constant"))
+    owner: Any = optuna.Study if operation in ("ask", "tell") else optuna.Trial
+    real = getattr(owner, operation)
+    heard = []
 
-    def broken_into(*_: Any) -> float:
-        # Rows that are not read to their end keep a lock for as long as somebody holds them.
-        connection = sqlite3.connect(study.path)
-        rows = connection.execute("SELECT * FROM trials UNION ALL SELECT * FROM trials")
-        assert next(rows)
-        raise KeyboardInterrupt
+    def pressed_meanwhile(*words: Any, **options: Any) -> Any:
+        if not heard:
+            heard.append(operation)
+            signal.raise_signal(signal.SIGINT)
+        return real(*words, **options)
 
-    monkeypatch.setattr(sweep, "_score", broken_into)
-    with pytest.raises(KeyboardInterrupt):
+    monkeypatch.setattr(owner, operation, pressed_meanwhile)
+    with ctrl_c_raising(), pytest.raises(KeyboardInterrupt):
         search(study)
+    monkeypatch.undo()
+    if operation == "tell":
+        # It had been trained to its end.
+        assert states(study) == ["finished"]
+        return
     assert states(study) == ["interrupted", "waiting"]
+    assert len(study.trials()[0].curve) == (operation == "report")
 
 
 def test_a_point_that_kills_its_process_again_and_again_is_given_up(
@@ -363,9 +396,11 @@ def test_a_trial_that_another_process_ended_meanwhile_is_passed_over(
     assert study.trials()[0].score == 0.25
 
 
-def test_two_processes_share_the_work_of_a_study(workspace: Path, dataset: SequenceDataset) -> None:
+def test_two_processes_share_the_work_of_a_study(
+    workspace: Path, dataset: SequenceDataset, begin: Begin
+) -> None:
     study = create_study(workspace, dataset, small_plan(6))
-    children = [begin(workspace), begin(workspace)]
+    children = [begin(), begin()]
     assert [child.wait(LIMIT_S) for child in children] == [0, 0]
     counted = [trial for trial in study.trials() if trial.state in ("finished", "pruned")]
     assert len(counted) == 6
