@@ -168,6 +168,7 @@ def _try_points(
     )
     while _wants_more(study, control):
         with ExitStack() as held:
+            # Here breaks in what came while the trial before was written down.
             with gate.opened():
                 held.enter_context(turn())
             trial = _next_trial(study, plan, control)
@@ -181,10 +182,8 @@ def _try_points(
                 n_epochs = plan.settings(trial.params).n_epochs
                 judge = _Judge(trial, plan.metric, n_epochs, gate, judging)
                 _carry_out(study, judge, dataset, plan, control)
-        ended = study.trials()[trial.number]
-        with gate.opened():
-            if watch is not None:
-                watch(ended)
+        if watch is not None:
+            watch(study.trials()[trial.number])
 
 
 def _next_trial(study: Study, plan: SearchPlan, control: Control) -> optuna.Trial | None:
