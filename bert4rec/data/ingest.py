@@ -17,6 +17,7 @@ import pandas as pd
 
 from bert4rec.data.column_types import id_texts, is_time_type
 from bert4rec.data.connection import Connection, Scan
+from bert4rec.data.date_order import OtherOrder
 from bert4rec.data.frames import text_checked
 from bert4rec.data.packing import hash_files
 from bert4rec.data.partitions import parquet_partitions, partitions_of
@@ -42,12 +43,21 @@ FOLDERS = re.compile(r"\"?/[^\":]*/([^\"/:]+)\"?")
 
 @dataclass(frozen=True, eq=False)
 class Ingested:
-    """What was found: the rows that are usable, how many are not and why, the first of these."""
+    """What was found.
+
+    Args:
+        rows: The rows that are usable.
+        reject_reasons: How many are not, for each reason.
+        rejects: The first of these.
+        time_reason: What the times were taken for.
+        other_order: Where dates are in another order than the one chosen.
+    """
 
     rows: StagedRows
     reject_reasons: Counter[str]
     rejects: tuple[Reject, ...]
     time_reason: str
+    other_order: OtherOrder | None = None
 
     @property
     def n_rejected(self) -> int:
@@ -149,8 +159,9 @@ def _found(
         rows = replace(rows, time_divisor=reading.divisor)
     reasons = refused.reasons + count_uncut(connection, source)
     rejects = first_rejects(connection, source, refused.first)
-    reason = "" if reading is None else reading.reason
-    return Ingested(rows, reasons, rejects, reason)
+    if reading is None:
+        return Ingested(rows, reasons, rejects, "")
+    return Ingested(rows, reasons, rejects, reading.reason, reading.other_order)
 
 
 @contextmanager

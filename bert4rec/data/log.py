@@ -167,6 +167,7 @@ class InteractionLog:
         self.reject_reasons = found.reject_reasons
         self.rejects: tuple[Reject, ...] = found.rejects
         self.time_reason = found.time_reason
+        self.other_order = found.other_order
         self._orders: dict[bytes, OrderedRows] = {}
 
     @property

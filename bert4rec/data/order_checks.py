@@ -11,6 +11,7 @@ import numpy as np
 
 from bert4rec.data.check import Check
 from bert4rec.data.dataset import SequenceDataset
+from bert4rec.data.date_order import ORDER_WORDS
 from bert4rec.data.order_signs import shared_order
 from bert4rec.data.profile import Profile
 from bert4rec.words import counted, percent
@@ -32,9 +33,26 @@ def order_checks(dataset: SequenceDataset, found: Profile) -> Iterator[Check]:
         dataset: What to look at.
         found: Its figures.
     """
+    yield from _date_checks(dataset)
     yield from _time_checks(dataset)
     yield from _neighbour_checks(found)
     yield from _sorted_checks(dataset)
+
+
+def _date_checks(dataset: SequenceDataset) -> Iterator[Check]:
+    other = dataset.manifest.get("other_order")
+    if not other:
+        return
+    n_rows, n_read = other["n_rows"], dataset.manifest["report"]["read"]
+    chosen, read = (ORDER_WORDS[other[order]] for order in ("chosen", "read"))
+    yield Check(
+        "warning",
+        f"the dates of {n_rows:,} of {n_read:,} rows ({percent(n_rows / n_read)}) do not fit the"
+        f" chosen order, {chosen}: all dates were read as {read}, which fits more of them",
+        f"If {read} is right, choose that order, or none. If not, mend these rows, or write all"
+        " dates as YYYY-MM-DD, and prepare the log again.",
+        n_rows,
+    )
 
 
 def _time_checks(dataset: SequenceDataset) -> Iterator[Check]:

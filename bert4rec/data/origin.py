@@ -16,7 +16,7 @@ from bert4rec.data.source import Source
 from bert4rec.moments import now_text
 
 # Counts up when the same log and settings would give another dataset than before.
-PREPARE_VERSION = 8
+PREPARE_VERSION = 9
 N_FILES_IN_MANIFEST = 100
 
 

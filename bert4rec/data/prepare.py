@@ -297,6 +297,7 @@ def _counted(log: InteractionLog, filtered: Filtered) -> dict[str, Any]:
         "rejects": _first(log.rejects),
         "has_times": log.has_times,
         "time_reason": log.time_reason,
+        **({"other_order": asdict(log.other_order)} if log.other_order else {}),
     }
 
 

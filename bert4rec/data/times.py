@@ -1,4 +1,4 @@
-"""Times of a log: numbers by magnitude, dates by form, as an SQL expression with a reason."""
+"""Times of a log: numbers by size, dates by form, as an SQL expression with a reason."""
 
 from __future__ import annotations
 
@@ -6,15 +6,21 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from bert4rec.data.connection import Connection
+from bert4rec.data.date_order import (
+    OR_NONE,
+    OtherOrder,
+    of_a_real_year,
+    read_dates,
+    zones_words,
+)
 from bert4rec.data.roles import DateOrder
-from bert4rec.data.written_dates import COMPACT, KINDS
+from bert4rec.data.written_dates import COMPACT
 from bert4rec.errors import LogError
 from bert4rec.words import counted
 
@@ -26,29 +32,16 @@ UNITS = (
     (1e17, "Unix microseconds", 1e6),
     (float("inf"), "Unix nanoseconds", 1e9),
 )
-ORDERS = {"dmy": "day before month", "mdy": "month before day", "ymd": "year first"}
-# As a person tells them, for dates that fit several.
-ORDER_NAMES: dict[str, DateOrder] = {
-    "dmy": "day-first",
-    "mdy": "month-first",
-    "ymd": "year-first",
-}
-# A year of two digits that was read as one of four.
-EARLIEST_YEAR = 1000
-LATEST_YEAR = 9999
 # The years 1 to 9999 in Unix seconds: what no calendar holds is no moment.
 CALENDAR_S = (-62_135_596_800.0, 253_402_300_800.0)
 # Counters from here on are no longer told from their neighbours in float64.
 COUNTED = (-(2.0**53), 2.0**53)
 NO_TIME = "no readable time"
 NO_MOMENT = "a time outside the years 1 to 9999"
-N_TRIED = 500
-N_SAMPLED = 10_000
 N_MEASURED = 1_000_000
 # A clock and the start of what says its zone: Z, +02:00, CET, Europe/Berlin. A day has no zone.
 ZONE = r":\d\d(\.\d+)? ?[A-Za-z+-]"
 CLOCK_ALONE = r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AaPp][Mm])?"
-OR_NONE = "or choose no time column: then the order of the file counts."
 
 
 @dataclass(frozen=True)
@@ -60,12 +53,14 @@ class TimeReading:
         reason: What the column was taken for.
         divisor: What that is divided by to be in seconds.
         range_s: The least of them in seconds, and what all are less than.
+        other_order: Where dates are in another order than the one chosen.
     """
 
     sql: str
     reason: str
     divisor: float = 1.0
     range_s: tuple[float, float] = CALENDAR_S
+    other_order: OtherOrder | None = None
 
     @property
     def range(self) -> tuple[float, float]:
@@ -152,24 +147,18 @@ def read_times(
         return _blank(connection, name, where)
     if n_numbers * 2 > n:
         return _of_a_calendar(connection, _numbers(connection, n), n_numbers, name, where)
-    date = _of_a_real_year("TRY_CAST(t AS TIMESTAMPTZ)")
+    date = of_a_real_year("TRY_CAST(t AS TIMESTAMPTZ)")
     n_dates, n_zoned = connection.row(
         f"SELECT count({date}), count(*) FILTER (regexp_matches(t, '{ZONE}')) FROM raw"
     )
     if n_dates * 2 > n:
-        return TimeReading(f"epoch({date})", f"dates of the form ISO 8601, {_zones(n_zoned, n)}")
-    kind = _kind_of_dates(connection, n, name, where, dates)
-    if kind is None:
+        return TimeReading(
+            f"epoch({date})", f"dates of the form ISO 8601, {zones_words(n_zoned, n)}"
+        )
+    found = read_dates(connection, n, name, where, dates)
+    if found is None:
         raise _unreadable(connection, name, where, n_numbers, n_texts)
-    return _dates(connection, kind)
-
-
-def _zones(n_zoned: int, n: int) -> str:
-    if n_zoned == 0:
-        return "without a zone: taken as UTC"
-    if n_zoned == n:
-        return "each with its zone"
-    return f"{n_zoned:,} of {n:,} with their zone, the others taken as UTC"
+    return TimeReading(f"epoch({found.moment})", found.reason, other_order=found.other_order)
 
 
 def _blank(connection: Connection, name: str, where: str) -> TimeReading:
@@ -231,71 +220,6 @@ def _unit(median: float) -> TimeReading:
     unit, divisor = next((unit, by) for bound, unit, by in UNITS if median < bound)
     range_s = COUNTED if median < UNITS[0][0] else CALENDAR_S
     return TimeReading("n", f"{unit} (the middle value is {median:.12g})", divisor, range_s)
-
-
-def _kind_of_dates(
-    connection: Connection, n_given: int, name: str, where: str, dates: DateOrder | None
-) -> tuple[str, ...] | None:
-    """Return the forms of the kind of dates that reads most, None if that is not most of them."""
-    tried = _n_read(connection, KINDS, N_TRIED)
-    kinds = [kind for kind, n in zip(KINDS, tried, strict=True) if n] or list(KINDS)
-    n_read = _n_read(connection, kinds, N_SAMPLED)
-    best = max(n_read)
-    if best * 2 <= min(n_given, N_SAMPLED):
-        return None
-    found = [kind for kind, n in zip(kinds, n_read, strict=True) if n == best]
-    orders = list(dict.fromkeys(_order(kind) for kind in found))
-    names = [ORDER_NAMES[order] for order in orders if order in ORDER_NAMES]
-    if dates in names:
-        return next(kind for kind in found if ORDER_NAMES.get(_order(kind)) == dates)
-    if len(orders) > 1:
-        raise LogError(
-            f"the dates of {name!r} could be {ORDERS[orders[0]]} or {ORDERS[orders[1]]}",
-            where=where,
-            fix="Choose the order of the dates on the page, or say it by --dates"
-            f" {' or '.join(names)} (in Python dates= of Roles). Else write dates as YYYY-MM-DD,"
-            f" {OR_NONE}",
-            column=name,
-            orders=names,
-        )
-    return found[0]
-
-
-def _n_read(connection: Connection, kinds: Sequence[tuple[str, ...]], n_rows: int) -> list[int]:
-    counts = ", ".join(f"count({_moment(kind)})" for kind in kinds)
-    sample = f"(SELECT t FROM raw WHERE t IS NOT NULL OR n IS NOT NULL LIMIT {n_rows})"
-    return [int(n) for n in connection.row(f"SELECT {counts} FROM {sample}")]
-
-
-def _moment(forms: Sequence[str]) -> str:
-    """Return the expression of the moment that the first fitting form reads, or NULL."""
-    zoned = [form for form in forms if "%z" in form]
-    plain = [form for form in forms if form not in zoned]
-    # Among several forms, one with a zone makes DuckDB read 31 April as 1 May: it stands alone.
-    read = [f"try_strptime(t, {form!r})" for form in ([plain] if plain else []) + zoned]
-    return _of_a_real_year(f"coalesce({', '.join(read)})")
-
-
-def _of_a_real_year(moment: str) -> str:
-    return f"CASE WHEN year({moment}) BETWEEN {EARLIEST_YEAR} AND {LATEST_YEAR} THEN {moment} END"
-
-
-def _order(forms: Sequence[str]) -> str:
-    signs = re.findall("%([dmbBYy])", forms[0])
-    return "".join({"b": "m", "B": "m", "Y": "y"}.get(sign, sign) for sign in signs)
-
-
-def _dates(connection: Connection, kind: tuple[str, ...]) -> TimeReading:
-    """Read all forms of a kind, those that occur among the first rows before the others."""
-    upto = [kind[: place + 1] for place in range(len(kind))]
-    n_before = [0, *_n_read(connection, upto, N_TRIED)]
-    found = [form for form, (n, more) in zip(kind, pairwise(n_before), strict=True) if more > n]
-    forms = [*found, *(form for form in kind if form not in found)]
-    n_zoned = sum(bool(re.search("%z|Z$|GMT|UTC", form)) for form in found)
-    mixed = "some with their zone, the others taken as UTC"
-    zones = _zones(n_zoned, len(found)) if n_zoned in (0, len(found)) else mixed
-    shown = " or ".join(found[:3]) or kind[0]
-    return TimeReading(f"epoch({_moment(forms)})", f"dates of the form {shown}, {zones}")
 
 
 def _unreadable(

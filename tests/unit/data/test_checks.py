@@ -12,6 +12,7 @@ from bert4rec.data.checks import check_dataset
 from bert4rec.data.dataset import SequenceDataset
 from bert4rec.data.filters import parse_prepare_settings
 from bert4rec.data.prepare import prepare
+from bert4rec.data.roles import DateOrder, Roles
 
 HEALTHY = [[(user + step) % 40 + 1 for step in range(40)] for user in range(60)]
 
@@ -50,6 +51,23 @@ def test_many_rejected_rows_are_warned_of_first_with_their_usual_reason():
     said = "160 of 400 rows (40%) were rejected, most often for: no readable time"
     assert (first.level, first.message, first.count) == ("warning", said, 160)
     assert "rejected" not in "".join(check.message for check in found(12))
+
+
+def test_dates_in_another_order_than_the_chosen_one_are_warned_of(tmp_path: Path):
+    days = [f"0{1 + n % 5}/0{1 + n % 9}/2024" for n in range(59)] + ["05/17/2024"]
+    rows = "".join(f"u{n % 5},i{n % 7},{day}\n" for n, day in enumerate(days))
+    (tmp_path / "log.csv").write_text(f"user,item,time\n{rows}")
+
+    def found(dates: DateOrder | None) -> str:
+        roles = Roles("user", "item", "time", dates=dates)
+        dataset = prepare(tmp_path / "log.csv", roles=roles, workspace=tmp_path)
+        warned = [check for check in check_dataset(dataset) if check.level == "warning"]
+        return " ".join(f"{check.count} {check.message} {check.fix}" for check in warned)
+
+    said = found("day-first")
+    assert "1 the dates of 1 of 60 rows (1.7%) do not fit the chosen order, day before" in said
+    assert "read as month before day, which fits more of them If month before day is" in said
+    assert "chosen order" not in found("month-first") + found(None)
 
 
 @pytest.mark.parametrize("gap", ["NULL", "NaN", "\\N"])

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from bert4rec.data.date_order import OtherOrder
 from bert4rec.data.log import InteractionLog, Roles, read_log
 from bert4rec.data.roles import DateOrder
 from bert4rec.data.written_dates import COMPACT, KINDS, is_written_date
@@ -177,6 +178,52 @@ def test_an_order_that_does_not_fit_leaves_the_question_open(tmp_path: Path):
     path.write_text("user,item,time\nu1,i1,03/04/2024\nu2,i2,03/04/2024\n")
     with pytest.raises(LogError, match="could be month before day or day before month"):
         read_log(path, replace(ROLES, dates="year-first"))
+
+
+def dated(tmp_path: Path, *dates: str) -> Path:
+    path = tmp_path / "log.csv"
+    rows = (f"u{n % 7},i{n % 5},{date}\n" for n, date in enumerate(dates))
+    path.write_text("user,item,time\n" + "".join(rows))
+    return path
+
+
+def test_the_days_of_a_sorted_log_tell_the_order_though_the_first_ten_thousand_do_not(
+    tmp_path: Path,
+):
+    # A second of these has a day that no month could be.
+    first = [f"01/{1 + n * 12 // 11_000:02d}/2024" for n in range(11_000)]
+    later = [f"{month:02d}/17/2024" for month in range(2, 9)]
+    path = dated(tmp_path, *first, *later)
+    for dates in (None, "month-first", "day-first"):
+        with read_log(path, replace(ROLES, dates=dates)) as log:
+            assert (log.n_rejected, log.time_reason.split(",")[0]) == (
+                0,
+                "dates of the form %m/%d/%Y",
+            )
+            n_others = None if log.other_order is None else log.other_order.n_rows
+            assert n_others == (len(later) if dates == "day-first" else None)
+
+
+@pytest.mark.parametrize(
+    ("texts", "dates", "other"),
+    [
+        (("03/04/2024",) * 3, "day-first", None),
+        (("03/04/2024", "03/17/2024"), "day-first", OtherOrder("day-first", "month-first", 1)),
+        (("17.04.2024", "03.04.2024"), "month-first", OtherOrder("month-first", "day-first", 2)),
+        (("17-05-2024", "03-04-2024"), "month-first", OtherOrder("month-first", "day-first", 1)),
+        # Nobody takes these for anything else.
+        (("17 May 2024",), "month-first", None),
+        (("2024-05-17",), "day-first", None),
+        (("2024.05.17",), "day-first", None),
+        (("17/May/2024:22:15:00 +0200",), "month-first", None),
+        (("1715976900",), "day-first", None),
+    ],
+)
+def test_dates_that_do_not_fit_the_order_that_was_chosen_are_counted(
+    texts: tuple[str, ...], dates: DateOrder, other: OtherOrder | None, tmp_path: Path
+):
+    with read_log(dated(tmp_path, *texts * 7), replace(ROLES, dates=dates)) as log:
+        assert log.other_order == (other and replace(other, n_rows=other.n_rows * 7))
 
 
 def test_one_day_after_the_twelfth_tells_the_order_of_all(tmp_path: Path):
