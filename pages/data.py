@@ -27,10 +27,11 @@ from bert4rec.ui.data.log_choice import (
 from bert4rec.ui.data.log_form import ask_form_and_roles
 from bert4rec.ui.data.page_top import begin_at_top, draw_top
 from bert4rec.ui.data.prepare_form import ask_settings, draw_costs
-from bert4rec.ui.data.preparing import AskedDataset, prepare_asked
+from bert4rec.ui.data.preparing import AskedDataset, draw_failed, prepare_asked
 from bert4rec.ui.data.sample_choice import ask_sample
 from bert4rec.ui.data_link import name_data
 from bert4rec.ui.login import stop_strangers
+from bert4rec.ui.redrawing import draw_anew
 from bert4rec.ui.refusals import carry_out, show_refusal
 from bert4rec.view.markdown import escape
 
@@ -49,6 +50,7 @@ def draw_data() -> None:
     st.title("Data")
     st.caption("A log of who used what, and when, becomes sequences that a model can learn from.")
     draw_top()
+    draw_failed()
     there = state.datasets()
     for error in damaged_datasets(state.workspace()):
         state.show_error(error)
@@ -159,6 +161,7 @@ def draw_import(choice: LogChoice, *, is_upload: bool) -> None:
         try:
             folder_name = prepare_asked(asked, is_pressed=is_pressed, is_upload=is_upload)
         except Bert4RecError as error:
+            draw_failed()
             state.show_error(error)
             return
     if folder_name is not None:
@@ -171,7 +174,7 @@ def show_prepared(folder_name: str) -> None:
     begin_at_top()
     manifest = state.current_manifest() or {}
     st.toast(f"{escape(manifest.get('name', 'The dataset'))} is ready", icon=":material/check:")
-    st.rerun()
+    draw_anew()
 
 
 draw_data()

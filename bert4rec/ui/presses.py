@@ -60,6 +60,12 @@ class Making:
             self.is_taken = True
 
     @property
+    def refusal(self) -> Bert4RecError | None:
+        """What it was refused for, None while it is being made or where it was not."""
+        error = self.future.exception() if self.future.done() else None
+        return error if isinstance(error, Bert4RecError) else None
+
+    @property
     def is_meant_again(self) -> bool:
         """Whether who asks again means this one: unseen so far, or the second press of two."""
         is_fresh = self.ended_at is not None and time.monotonic() - self.ended_at <= TWICE_S
@@ -108,9 +114,14 @@ def once(key: str, make: Callable[[], T]) -> T:
     return made
 
 
-def forget_press(key: str) -> None:
-    """Let the next press make another, as of one who has begun anew since the last."""
-    st.session_state.pop(_name(key), None)
+def forget_press(key: str) -> Making | None:
+    """Let the next press make another, as of one who has begun anew since the last.
+
+    Returns:
+        What had been begun, which goes on all the same.
+    """
+    making: Making | None = st.session_state.pop(_name(key), None)
+    return making
 
 
 def _name(key: str) -> str:

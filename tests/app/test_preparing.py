@@ -17,6 +17,7 @@ from bert4rec.data.collection import list_datasets
 from bert4rec.data.filters import PrepareSettings
 from bert4rec.data.item_table import read_item_table
 from bert4rec.data.log import Roles
+from bert4rec.errors import UnwritableError
 from bert4rec.ui import long_making
 from bert4rec.ui.data import preparing
 from bert4rec.ui.data.log_choice import LogChoice
@@ -33,6 +34,7 @@ LOG = "user_id,item_id,timestamp\n" + "".join(
 )
 LENGTH = "prepare_min_sequence_length"
 CHANGED, READY = "The form has changed since you pressed.", "is ready, without what has changed"
+FAILED = "could not be prepared"
 
 
 class Held:
@@ -41,6 +43,7 @@ class Held:
     def __init__(self) -> None:
         self.may_end = threading.Event()
         self.begun: list[int] = []
+        self.fails: set[int] = set()
         self.n_at_once = self.most_at_once = 0
 
     def prepare(self, *given: Any, **options: Any) -> Any:
@@ -49,6 +52,9 @@ class Held:
         self.begun.append(options["settings"].min_sequence_length)
         options["watch"]("reading", 0.5)
         assert self.may_end.wait(LIMIT_S)
+        if self.begun[-1] in self.fails:
+            self.n_at_once -= 1
+            raise UnwritableError(f"the disk is full at {self.begun[-1]}")
         made = preparation.prepare(*given, **options)
         self.n_at_once -= 1
         return made
@@ -162,6 +168,27 @@ def test_a_press_with_other_settings_has_another_one_prepared_after_the_first(
     assert not uploads(workspace)
 
 
+@pytest.mark.parametrize("does_last_fail", [False, True])
+def test_one_that_another_press_followed_tells_why_it_could_not_be_prepared(
+    does_last_fail: bool, app: AppTest, held: Held, workspace: Path, patch: pytest.MonkeyPatch
+) -> None:
+    held.fails = {held.begun[0]} | ({5} if does_last_fail else set())
+    change(app, 5)
+    press(app)
+    assert FAILED not in plain(app)
+    held.may_end.set()
+    wait_until(lambda: len(held.begun) == 2)
+    held.let_go(patch)
+    app.run()
+    assert not app.exception
+    assert lengths(workspace) == (set() if does_last_fail else {5})
+    said = f"The dataset 'plays', asked for before, {FAILED}: the disk is full at {held.begun[0]}"
+    assert plain(app).count(said) == 1
+    assert plain(app).count("disk is full at 5") == does_last_fail
+    app.run()
+    assert FAILED not in plain(app)
+
+
 def test_a_form_that_is_as_it_was_shows_its_dataset(
     app: AppTest, held: Held, workspace: Path, patch: pytest.MonkeyPatch
 ) -> None:
@@ -176,6 +203,41 @@ def test_a_form_that_is_as_it_was_shows_its_dataset(
     assert not uploads(workspace)
 
 
+def test_a_file_of_the_server_that_has_changed_makes_another_dataset_at_the_next_press(
+    workspace: Path, held: Held, patch: pytest.MonkeyPatch
+) -> None:
+    log = workspace / "inbox" / "plays.csv"
+    log.parent.mkdir(parents=True)
+    log.write_text(LOG)
+    app = open_page("data")
+    app.segmented_control(key="data_way").set_value("File on the server").run()
+    app.selectbox(key="server_log").set_value("plays.csv").run()
+    press(app)
+    held.may_end.set()
+    wait_until(lambda: lengths(workspace))
+    # Nobody has been shown that one so far.
+    log.write_text(LOG + "u1,i8,1700009999\n")
+    held.let_go(patch)
+    press(app)
+    assert {made["counts"]["n_interactions"] for made in list_datasets(workspace)} == {180, 181}
+    assert app.metric[0].value == "181"
+
+
+def test_a_file_that_has_changed_meanwhile_is_told_of(
+    workspace: Path, held: Held, patch: pytest.MonkeyPatch
+) -> None:
+    log = workspace / "inbox" / "plays.csv"
+    log.parent.mkdir(parents=True)
+    log.write_text(LOG)
+    app = open_page("data")
+    app.segmented_control(key="data_way").set_value("File on the server").run()
+    app.selectbox(key="server_log").set_value("plays.csv").run()
+    press(app)
+    log.write_text(LOG + "u1,i8,1700009999\n")
+    app.run()
+    assert "The file has changed since you pressed." in plain(app)
+
+
 def test_whatever_is_asked_for_makes_another_dataset(tmp_path: Path) -> None:
     titles = tmp_path / "titles.csv"
     titles.write_text("item_id,title,name\ni1,One,1\n")
@@ -188,6 +250,7 @@ def test_whatever_is_asked_for_makes_another_dataset(tmp_path: Path) -> None:
         "plays",
         PrepareSettings(),
     )
+    usual = asked.key
     others = [
         replace(asked, choice=LogChoice(tmp_path / "other.csv", "log", titles)),
         replace(asked, choice=LogChoice(tmp_path / "log.csv", "log", tmp_path / "more.csv")),
@@ -199,4 +262,10 @@ def test_whatever_is_asked_for_makes_another_dataset(tmp_path: Path) -> None:
         replace(asked, settings=PrepareSettings(min_item_count=2)),
     ]
     assert len({one.key for one in (asked, *others)}) == 1 + len(others)
+    titles.write_text("item_id,title,name\ni1,Two,1\n")
+    with_other_titles = asked.key
+    (tmp_path / "log.csv").write_text(LOG)
+    later = replace(asked, choice=replace(asked.choice))
+    assert len({usual, with_other_titles, later.key}) == 3
+    asked = later
     assert replace(asked, items=replace(table, rows=table.rows.copy())).key == asked.key
