@@ -9,7 +9,7 @@ from bert4rec.composer.decoding import Composition
 from bert4rec.composer.outline import Outline
 from bert4rec.composer.rules import bind_rules, broken_rules, places_to_open
 from bert4rec.data.dataset import SequenceDataset
-from bert4rec.errors import Bert4RecError, SettingsError
+from bert4rec.errors import Bert4RecError, NotFoundError, SettingsError, shown
 from bert4rec.recommender import Recommender
 from bert4rec.runs.folder import Run
 from bert4rec.ui import state
@@ -41,6 +41,7 @@ LINK_KEY = "compose_link"
 # Whether the sheet was changed by a press: the browser may not have got its address by then.
 PRESSED_KEY = "compose_pressed"
 PROBLEM_KEY = "recommend_problem"
+VIEW_PROBLEM_KEY = "recommend_view_problem"
 
 
 def page() -> None:
@@ -49,6 +50,7 @@ def page() -> None:
     with st.container(horizontal=True):
         view = choose_view()
         story = choose_story() if view == "show" else None
+    show_refusal(VIEW_PROBLEM_KEY)
     if story is not None:
         write_link({"view": view} | draw_story(story, open_sheet))
         return
@@ -70,8 +72,14 @@ def page() -> None:
 
 def choose_view() -> str:
     linked = st.query_params.get("view")
-    if linked in VIEWS and linked != st.session_state.get(LINKED_VIEW_KEY):
-        st.session_state[VIEW_KEY] = st.session_state[LINKED_VIEW_KEY] = linked
+    if linked and linked != st.session_state.get(LINKED_VIEW_KEY):
+        st.session_state[LINKED_VIEW_KEY] = linked
+        if linked in VIEWS:
+            st.session_state[VIEW_KEY] = linked
+        else:
+            error = f"the address names a view {shown(linked)}, which there is not"
+            fix = f"Choose one above. By an address they are {', '.join(VIEWS)}."
+            keep_refusal(VIEW_PROBLEM_KEY, NotFoundError(error, fix=fix))
     view = st.segmented_control(
         "View",
         list(VIEWS),

@@ -589,6 +589,34 @@ def test_a_link_to_a_story_that_there_is_not_says_which_there_are() -> None:
     assert not app.run().error
 
 
+@pytest.mark.usefixtures("workspace")
+@pytest.mark.parametrize("task", ["second", "0", "1000", "-1"])
+def test_a_link_to_an_example_that_is_no_number_says_so_and_shows_the_first(task: str) -> None:
+    app = open_recommend(view="show", story="series", task=task)
+    (error,) = app.error
+    assert f"names an example '{task}', which is no number from 1" in error.value.replace("\\", "")
+    assert linked(app, "task") == "1"
+    assert not app.run().error
+
+
+@pytest.mark.usefixtures("run")
+def test_a_link_to_a_view_that_there_is_not_says_which_there_are() -> None:
+    app = open_recommend(view="sh*w")
+    (error,) = app.error
+    told = error.value.replace("\\", "")
+    assert "The address names a view 'sh*w', which there is not" in told
+    assert "By an address they are user, compose, show." in told
+    assert linked(app, "view") == "user"
+    assert not app.run().error
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_view_that_there_is_not_is_told_once_where_no_model_is() -> None:
+    app = open_recommend(view="other")
+    assert len(app.error) == 1
+    assert not app.run().error
+
+
 def test_a_story_is_told_in_plain_words_and_goes_on_in_the_composer(workspace: Path) -> None:
     train(prepare_sample("reading", workspace), small_settings(n_epochs=1), workspace=workspace)
     (run,) = list_runs(workspace)

@@ -104,6 +104,10 @@ def _follow_link() -> None:
     st.session_state[STORY_KEY] = link["story"]
     task = link.get("task", "1")
     is_number = re.fullmatch("[1-9][0-9]{0,2}", task)
+    if not is_number:
+        error = f"the address names an example {shown(task)}, which is no number from 1 to 999"
+        fix = "This is the first; Another example, below, shows the next."
+        keep_refusal(PROBLEM_KEY, NotFoundError(error, fix=fix))
     st.session_state[TASK_KEY] = int(task) - 1 if is_number else 0
     st.session_state[TOLD_KEY] = "told" in link
     st.session_state[TRUTH_KEY] = False
