@@ -1081,6 +1081,38 @@ def test_a_preset_of_ones_own_is_kept_fills_the_form_again_and_goes(
     assert own_presets(workspace) == []
 
 
+def keep_preset(app: AppTest, name: str) -> str:
+    """Press to keep the settings under a name; return what the page says then."""
+    app.text_input(key="own_preset_name").set_value(name)
+    app.button(key="own_preset_keep").click().run()
+    assert not app.exception
+    return " ".join(toast.value for toast in app.toast)
+
+
+def test_presets_kept_shortly_after_each_other_are_each_kept_under_their_name(
+    dataset: SequenceDataset,
+    open_train: Open,
+    workspace: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(presses, "TWICE_S", 1_000.0)
+    app = open_train()
+    assert keep_preset(app, "one") == "Kept as one"
+    # As the second press of two, whether the box is emptied by then or not.
+    assert keep_preset(app, "one") == keep_preset(app, "") == "Kept as one"
+    assert keep_preset(app, "two") == "Kept as two"
+    assert [preset.name for preset in own_presets(workspace)] == ["one", "two"]
+    set_field(app, "hidden_size", 32)
+    keep_preset(app, "two")
+    assert "There is a preset called two already" in texts(app)
+    app.button(key="own_preset_delete_one").click().run()
+    assert keep_preset(app, "one") == "Kept as one"
+    assert [preset.name for preset in own_presets(workspace)] == ["one", "two"]
+    app.button(key="own_preset_delete_one").click().run()
+    assert keep_preset(app, "one") == "Kept as one"
+    assert [preset.name for preset in own_presets(workspace)] == ["one", "two"]
+
+
 def test_a_preset_that_cannot_be_read_says_why(
     dataset: SequenceDataset, open_train: Open, workspace: Path
 ) -> None:

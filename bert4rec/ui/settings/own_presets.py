@@ -10,13 +10,15 @@ from bert4rec.files import MAX_SAFE_NAME
 from bert4rec.own_presets import OwnPreset, delete_preset, own_presets, save_preset
 from bert4rec.policy import Policy
 from bert4rec.ui import state
-from bert4rec.ui.presses import once
+from bert4rec.ui.presses import forget_press, once
 from bert4rec.ui.refusals import carry_out, show_refusal
 from bert4rec.view.forms import differences
 from bert4rec.view.markdown import escape
 from bert4rec.words import counted
 
 NAME_KEY, PROBLEM_KEY = "own_preset_name", "own_preset_problem"
+# What is kept at a press, and the name and settings that the last one was about.
+PRESS, MEANT_KEY = "preset", "own_preset_meant"
 # A name beside the button that deletes it.
 ROW_WIDTHS = (5, 1)
 
@@ -73,15 +75,26 @@ def _draw_one(preset: OwnPreset, fill: Callable[[Policy, str], None]) -> None:
         type="tertiary",
         key=f"own_preset_delete_{preset.name}",
         on_click=carry_out,
-        args=(PROBLEM_KEY, delete_preset, state.workspace(), preset.name),
+        args=(PROBLEM_KEY, _delete, preset.name),
         help=f"Delete the preset {escape(preset.name)}",
     )
+
+
+def _delete(name: str) -> None:
+    delete_preset(state.workspace(), name)
+    # Who keeps the same once more means it.
+    st.session_state.pop(MEANT_KEY, None)
 
 
 def _keep(policy: Policy) -> None:
     def keep() -> None:
         workspace, name = state.workspace(), str(st.session_state.get(NAME_KEY) or "")
-        kept = once("preset", lambda: save_preset(workspace, name, policy))
+        meant = name, policy
+        # The second press of two finds the same name, or the box emptied by the first.
+        if name and meant != st.session_state.get(MEANT_KEY):
+            forget_press(PRESS)
+            st.session_state[MEANT_KEY] = meant
+        kept = once(PRESS, lambda: save_preset(workspace, name, policy))
         st.session_state[NAME_KEY] = ""
         st.toast(f"Kept as {escape(kept.stem)}", icon=":material/bookmark_added:")
 
