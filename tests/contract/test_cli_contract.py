@@ -223,6 +223,29 @@ def test_a_person_gets_lines_and_no_document(name: str, world: World) -> None:
     assert not result.stdout.startswith("{")
 
 
+WRITING = [
+    name
+    for name, command in COMMANDS.items()
+    if any("--out" in parameter.opts for parameter in command.params)
+]
+OUT_ENDINGS = {"datasets recipe": ".json", "embed": ".parquet", "report": ".html"}
+
+
+@pytest.mark.parametrize("name", WRITING)
+def test_whatever_writes_a_file_makes_the_folders_around_it(
+    name: str, world: World, tmp_path: Path
+) -> None:
+    ending = ".zip" if "export" in name else OUT_ENDINGS.get(name, ".csv")
+    out = tmp_path / "new" / "deep" / f"out{ending}"
+    used = world.use(name)
+    if "--out" in used:
+        used[used.index("--out") + 1] = str(out)
+    else:
+        used += ["--out", str(out)]
+    result = run(*used)
+    assert (result.exit_code, out.exists()) == (0, True), result.stderr
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_an_unknown_option_is_wrong_use_and_told_in_one_line(name: str) -> None:
     result = run(*name.split(), "--no-such-option")
