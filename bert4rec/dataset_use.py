@@ -12,8 +12,7 @@ from bert4rec.errors import Bert4RecError, FormatError, NotFoundError, RunError
 from bert4rec.runs.folder import Run
 from bert4rec.runs.registry import list_runs
 from bert4rec.runs.status import ACTIVE_STATES
-
-N_NAMED = 5
+from bert4rec.words import some_of
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ def delete_unused_dataset(workspace: Path, folder_name: str, *, is_forced: bool 
         raise _needed(folder_name, use.active, "active", "Stop them first, or let them end.")
     if use.searches:
         raise RunError(
-            f"dataset {folder_name!r} is needed by searches: {', '.join(use.searches[:N_NAMED])}",
+            f"dataset {folder_name!r} is needed by searches: {some_of(use.searches)}",
             fix="Stop them first, or let them end.",
         )
     if use.ended and not is_forced:
@@ -110,11 +109,10 @@ def delete_unused_dataset(workspace: Path, folder_name: str, *, is_forced: bool 
 
 
 def _needed(folder_name: str, runs: tuple[Run, ...], state: str, fix: str) -> RunError:
-    rest = len(runs) - N_NAMED
-    names = ", ".join(run.id for run in runs[:N_NAMED]) + (f" and {rest:,} more" * (rest > 0))
+    run_ids = [run.id for run in runs]
     return RunError(
-        f"dataset {folder_name!r} is needed by runs: {names}",
+        f"dataset {folder_name!r} is needed by runs: {some_of(run_ids)}",
         fix=fix,
-        runs=[run.id for run in runs],
+        runs=run_ids,
         state=state,
     )

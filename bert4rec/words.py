@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import count
 
@@ -99,6 +99,17 @@ def counted(n: int, one: str, many: str | None = None) -> str:
         ('1 item', '1,200 items', '0 histories')
     """
     return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def some_of(names: Sequence[str], n_named: int = 5) -> str:
+    """Return the first of many names, and how many more there are.
+
+    Example:
+        >>> some_of(["a", "b"]), some_of(["a", "b", "c"], 1)
+        ('a, b', 'a and 2 more')
+    """
+    n_more = len(names) - n_named
+    return ", ".join(names[:n_named]) + (f" and {n_more:,} more" if n_more > 0 else "")
 
 
 def duration(seconds: float | None) -> str:

@@ -28,6 +28,7 @@ from bert4rec.names import checked_name, free_name
 from bert4rec.policy import Policy
 from bert4rec.runs.folder import FORMAT_VERSION, Run, open_run
 from bert4rec.runs.label import MAX_NAME
+from bert4rec.words import some_of
 
 
 def create_run(
@@ -199,7 +200,7 @@ def refuse_twice(runs: Iterable[Run]) -> None:
 
 
 def _no_run(text: str, runs: Sequence[Run], where: str) -> NotFoundError:
-    there = ", ".join(run.id for run in runs[:5]) or "none"
+    there = some_of([run.id for run in runs]) or "none"
     place = expanded(text)
     problem, fix = f"there is no run {text!r}", f"Runs here: {there}."
     if not runs:

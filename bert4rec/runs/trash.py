@@ -20,13 +20,12 @@ from bert4rec.runs.folder import Run
 from bert4rec.runs.lock import held
 from bert4rec.runs.registry import find_among, list_runs, runs_in
 from bert4rec.runs.status import ACTIVE_STATES
+from bert4rec.words import some_of
 
 TRASH_NAME = "trash"
 # In a run's folder, where it lies in the trash under another id than it had.
 FORMER_NAME = "former_id.json"
 FORMAT_VERSION = 1
-# Runs of the trash that an error names.
-N_NAMED = 5
 
 
 def list_trash(workspace: Path) -> list[Run]:
@@ -60,9 +59,7 @@ def _not_trashed(workspace: Path, text: str, trashed: Sequence[Run]) -> NotFound
         find_among(list_runs(workspace), text, where=str(workspace))
         advice.append("A run of that name is among those that are not deleted.")
     if trashed:
-        n_more = len(trashed) - N_NAMED
-        ids = ", ".join(run.id for run in trashed[:N_NAMED])
-        advice.append(f"In the trash: {ids}{f' and {n_more:,} more' if n_more > 0 else ''}.")
+        advice.append(f"In the trash: {some_of([run.id for run in trashed])}.")
     else:
         problem += ", which is empty"
     return NotFoundError(problem, where=str(workspace), fix=" ".join(advice) or None)

@@ -27,7 +27,7 @@ from bert4rec.ui.train.run_controls import clone_to_form, resume_offer, resume_r
 from bert4rec.ui.train.train_longer import draw_train_longer
 from bert4rec.view.markdown import escape
 from bert4rec.view.run_table import run_row
-from bert4rec.words import counted, size
+from bert4rec.words import counted, size, some_of
 
 # What went wrong with the last press.
 PROBLEM_KEY = "runs_problem"
@@ -210,7 +210,7 @@ def _ask_purge(run_ids: list[str]) -> None:
         f"{counted(len(run_ids), 'run')} of the trash will be deleted for good. "
         "This cannot be undone."
     )
-    st.caption(escape(", ".join(run_ids[:5])) + (" and more" if len(run_ids) > 5 else ""))
+    st.caption(escape(some_of(run_ids)))
     draw_confirmation(
         lambda: _purge(run_ids), label="Delete for good", icon=":material/delete_forever:"
     )

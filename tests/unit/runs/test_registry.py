@@ -129,6 +129,15 @@ def test_a_run_is_found_by_path_id_name_or_as_the_last(
         find_run(workspace / "empty", "last")
 
 
+def test_of_many_runs_the_newest_are_named_and_the_others_counted(
+    workspace: Path, dataset: SequenceDataset
+) -> None:
+    runs = made(workspace, dataset, *(f"run {number}" for number in range(7)))
+    newest = ", ".join(run.id for run in reversed(runs[2:]))
+    with pytest.raises(NotFoundError, match=f"Runs here: {newest} and 2 more\\."):
+        find_run(workspace, "nope")
+
+
 def test_a_name_means_the_newest_run_so_called(workspace: Path, dataset: SequenceDataset) -> None:
     old, new = made(workspace, dataset, "same", "same")
     old.folder.rename(workspace / "runs" / "20200101T000000-same")
