@@ -113,6 +113,9 @@ class Recommender:
         stand before it, as if the gaps among them were not there; what comes after changes no
         score.
 
+        Each gap is filled by itself, so that two may get the same item; `compose` fills them to fit
+        each other.
+
         Args:
             items: Raw ids or titles, None for a gap, oldest first.
             k: Suggestions a gap.

@@ -153,7 +153,8 @@ def fill(run: str, items: str, k: int, remove_seen: bool | None, workspace: Path
     """Fill the gaps of a sequence from what stands before and after them, by RUN.
 
     RUN is a run's id, name or folder, or `last`. In the document, `position` counts from 0. A
-    SASRec run (attention=causal) sees only what stands before a gap.
+    SASRec run (attention=causal) sees only what stands before a gap. Each gap is filled by itself:
+    several may get the same item; `compose` fills them so that they fit each other.
     """
     sequence = typed_items("--items", items)
     model = load_run(workspace, run)
