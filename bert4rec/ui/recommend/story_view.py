@@ -106,7 +106,7 @@ def _follow_link() -> None:
     is_number = re.fullmatch("[1-9][0-9]{0,2}", task)
     if not is_number:
         error = f"the address names an example {shown(task)}, which is no number from 1 to 999"
-        fix = "This is the first; Another example, below, shows the next."
+        fix = "Press Another example, below, for the next; this is the first."
         keep_refusal(PROBLEM_KEY, NotFoundError(error, fix=fix))
     st.session_state[TASK_KEY] = int(task) - 1 if is_number else 0
     st.session_state[TOLD_KEY] = "told" in link
