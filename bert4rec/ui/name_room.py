@@ -41,8 +41,12 @@ class NameRoom(NamedTuple):
         return text_within(name, N_LINES * room - (N_LINES - 1) * 3 * LETTER_PX)
 
     def height(self, n_rows: int) -> int:
-        """Return the height of a table of so many rows; it scrolls where that is much."""
-        return ROW_PX + 2 + self.row * min(n_rows, MAX_ROWS if self.row == ROW_PX else MAX_TALL)
+        """Return the height of a table of so many rows; it scrolls where that is much.
+
+        It ends within a row then: where it ends between two, nothing says that more are there.
+        """
+        most = MAX_ROWS if self.row == ROW_PX else MAX_TALL
+        return ROW_PX + 2 + self.row * min(n_rows, most) - (self.row // 2 if n_rows > most else 0)
 
 
 def name_room(names: Iterable[str]) -> NameRoom:

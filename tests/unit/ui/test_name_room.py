@@ -6,6 +6,8 @@ from bert4rec.ui.name_room import (
     CELL_PX,
     MAX_DATA_PX,
     MAX_NAME_PX,
+    MAX_ROWS,
+    MAX_TALL,
     N_LINES,
     ROW_PX,
     TALL_ROW_PX,
@@ -40,6 +42,17 @@ def test_a_name_that_three_lines_do_not_hold_loses_its_middle_too(name: str) -> 
     assert text_px(room.text(name)) <= N_LINES * (room.width - CELL_PX)
     assert room.text(name) == name or "…" in room.text(name)
     assert "…" in NameRoom(MAX_NAME_PX, TALL_ROW_PX).text(name * 3)
+
+
+@pytest.mark.parametrize("row", [ROW_PX, TALL_ROW_PX])
+def test_a_list_that_scrolls_ends_within_a_row_and_a_whole_one_after_its_last(row: int) -> None:
+    room = NameRoom(MAX_NAME_PX, row)
+    most = MAX_ROWS if row == ROW_PX else MAX_TALL
+    for n_rows in range(1, most + 1):
+        assert room.height(n_rows) == ROW_PX + 2 + n_rows * row
+    within = (room.height(most + 1) - ROW_PX - 2) % row
+    assert 0.4 * row < within < 0.6 * row
+    assert room.height(most + 1) == room.height(1_000)
 
 
 def test_names_of_data_have_as_much_room_as_they_need_up_to_a_limit() -> None:
