@@ -68,9 +68,13 @@ def read_json(path: Path) -> Any:
         raise NotFoundError(f"there is no file {path.name}", where=str(path.parent)) from error
     except OSError as error:
         reason = error.strerror or error
-        raise FormatError(f"{path.name} cannot be read: {reason}", where=str(path)) from error
+        raise FormatError(
+            f"the file {path.name} cannot be read: {reason}", where=str(path)
+        ) from error
     except (ValueError, RecursionError) as error:
-        raise FormatError(f"{path.name} is not valid JSON: {error}", where=str(path)) from error
+        raise FormatError(
+            f"the file {path.name} is not valid JSON: {error}", where=str(path)
+        ) from error
     return value
 
 

@@ -182,7 +182,7 @@ def test_a_damaged_run_is_explained_and_can_be_deleted(make: Make, workspace: Pa
     run = make("zzz")
     (run.folder / "status.json").write_text("{")
     app = open_runs([run])
-    assert "is not valid JSON" in texts(app)
+    assert "The file status.json is not valid JSON" in texts(app).replace("\\", "")
     press(app, "Delete", "really_delete")
     assert list_runs(workspace) == []
 
