@@ -27,6 +27,8 @@ UNITS = 1000
 # Above the lines, for their names where there are several.
 LEGEND_HEIGHT, NAME_WIDTH = 16, 80
 DASHES = (None, "5 4")
+# Beside the lines there is room for seven signs: what is longer is told by its power of ten.
+LONG = 1_000_000
 # An image has no part in the theme of the page in every browser: quiet text, grid.
 LIGHT, DARK = ("#59636E", "#E3E7EB"), ("#A7B0BA", "#2B333B")
 # Holds on a light and a dark page.
@@ -39,6 +41,10 @@ STYLE = (
     ".measured{{stroke:{line};stroke-opacity:.4}} text{{fill:{text};font:12px sans-serif}} "
     ".end{{text-anchor:end}} .middle{{text-anchor:middle}}"
 )
+
+
+def _short_text(value: float) -> str:
+    return f"{value:.3g}" if abs(value) >= LONG else tick_text(value)
 
 
 class Small(NamedTuple):
@@ -54,7 +60,7 @@ class Small(NamedTuple):
     title: str
     figures: Mapping[str, str]
     is_noisy: bool = False
-    words: Callable[[float], str] = tick_text
+    words: Callable[[float], str] = _short_text
 
 
 SMALL = {

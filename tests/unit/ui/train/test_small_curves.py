@@ -42,6 +42,16 @@ def test_the_only_point_of_a_line_is_a_dot(smoothing: float) -> None:
         assert not paths(drawing, "dot")
 
 
+def test_a_large_figure_at_the_axis_is_as_short_as_its_room() -> None:
+    curves = curves_of(2)
+    for row in curves.train:
+        row["learning_rate"], row["grad_norm"] = 1e6, 2.5e9
+    drawn = small_curves(curves)
+    assert {"0", "500,000", "1e+06"} <= set(texts(drawn["learning_rate"]))
+    for name in ("learning_rate", "grad_norm"):
+        assert max(len(text) for text in texts(drawn[name])) <= 7
+
+
 def test_the_memory_of_a_device_is_a_line_beside_that_of_the_process() -> None:
     curves = curves_of(2)
     assert len(paths(small_curves(curves)["memory"], "line")) == 1
