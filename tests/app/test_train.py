@@ -862,6 +862,19 @@ def test_the_best_figure_of_a_live_run_is_that_of_the_curves_on_the_page(
     assert "0\\.8750 at epoch" in texts(app)
 
 
+@pytest.mark.parametrize("content", [None, b"", b"\xff\xfe{{{\n"])
+def test_a_trained_run_without_its_journal_is_not_said_to_have_ended_before_training(
+    dataset: SequenceDataset, open_train: Open, content: bytes | None
+) -> None:
+    run = finished_run(dataset.folder.parents[1])
+    run.journal.path.unlink()
+    if content is not None:
+        run.journal.path.write_bytes(content)
+    told = texts(open_train(run)).replace("\\", "")
+    assert "There are no curves: its journal, metrics.jsonl, is missing or cannot be read" in told
+    assert "before its first training step" not in told
+
+
 def test_the_training_time_is_that_of_the_lists(
     dataset: SequenceDataset, workspace: Path, open_train: Open
 ) -> None:

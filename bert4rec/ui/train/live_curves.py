@@ -32,14 +32,19 @@ N_LOG_LINES = 30
 LOG_PX = 260
 
 
+def _why_no_curves(run: Run, *, is_live: bool) -> str:
+    if is_live:
+        return "The curves begin with the first training steps."
+    if run.status().epoch:
+        name = run.journal.path.name
+        return f"There are no curves: its journal, {escape(name)}, is missing or cannot be read."
+    return "It ended before its first training step, so there are no curves."
+
+
 def draw_curves(run: Run, curves: Curves, metric: str, *, is_live: bool) -> None:
     """Draw what a run's journal tells; where it stands on the page it may be in a fragment."""
     if not curves.train and not curves.valid:
-        st.caption(
-            "The curves begin with the first training steps."
-            if is_live
-            else "It ended before its first training step, so there are no curves."
-        )
+        st.caption(_why_no_curves(run, is_live=is_live))
         return
     settings = run.hyperparameters()
     metric, smoothing, is_log = _ask_look(curve_charts.told_metrics(curves, metric))
