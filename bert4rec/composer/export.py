@@ -20,7 +20,8 @@ OWN_COLUMNS = ("position", "item_id", "title", "kept", "probability", "round", "
 PLACE_COLUMNS = ("path", "file", "url", "uri", "location")
 ARTIST_COLUMNS = ("artist", "author", "creator", "composer")
 SECONDS_COLUMNS = ("duration", "duration_s", "seconds", "length_s")
-PLAYER_COLUMNS = (*PLACE_COLUMNS, *ARTIST_COLUMNS, *SECONDS_COLUMNS)
+# Books to read have authors as well: of who made an item, an artist alone says that it is played.
+PLAYER_COLUMNS = (*PLACE_COLUMNS, "artist", *SECONDS_COLUMNS)
 # They part letters in Persian and hold pictures of several signs together.
 JOINERS = "\u200c\u200d"
 

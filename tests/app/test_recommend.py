@@ -320,7 +320,7 @@ def test_a_sequence_of_which_everything_is_kept_can_be_saved() -> None:
     assert "5 places, 0 gaps" in texts(app)
     assert "There is no gap" in texts(app)
     assert not {"Empty the gaps again", "Another version"} & {*labels(app)}
-    assert {part.proto.label for part in app.get("download_button")} == {"CSV", "JSON", "M3U8"}
+    assert {part.proto.label for part in app.get("download_button")} == {"CSV", "JSON"}
     assert not app.error
     press(app, "Gap at the end")
     assert "6 places, 1 gap filled" in texts(app)
@@ -466,7 +466,7 @@ def test_a_pasted_sequence_with_gaps_and_one_of_gaps_alone_are_taken() -> None:
 def test_the_files_hold_the_whole_sequence() -> None:
     app = open_recommend(view="compose", places="1.0.3", filled="1")
     files = {part.proto.label for part in app.get("download_button")}
-    assert files == {"CSV", "JSON", "M3U8"}
+    assert files == {"CSV", "JSON"}
 
 
 @pytest.mark.usefixtures("run")

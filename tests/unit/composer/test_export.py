@@ -24,7 +24,10 @@ def made() -> tuple[Composition, list[Reason]]:
 
 
 def test_a_playlist_is_offered_where_the_item_table_holds_what_players_read() -> None:
-    assert offered_forms(Vocabulary(SHELF)) == ["csv", "json", "m3u8"]
+    for column in ("Artist", "duration", "path"):
+        assert offered_forms(Vocabulary(SHELF.assign(**{column: "x"}))) == ["csv", "json", "m3u8"]
+    # The author of a book to read.
+    assert offered_forms(Vocabulary(SHELF)) == ["csv", "json"]
     films = SHELF[["item_id", "title", "count"]].assign(genre="Drama")
     assert offered_forms(Vocabulary(films)) == ["csv", "json"]
 
