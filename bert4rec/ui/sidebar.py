@@ -63,7 +63,7 @@ def _draw_run() -> None:
 
 def _draw_state(run: Run) -> None:
     try:
-        word = state_word(run.status().state)
+        word = state_word(state.shown_state(run, run.status()))
     except Bert4RecError:
         # Around a fragment nobody catches; the page as a whole goes on without the run.
         return

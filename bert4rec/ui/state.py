@@ -14,6 +14,7 @@ from bert4rec.data.dataset import SequenceDataset
 from bert4rec.errors import Bert4RecError, NotFoundError
 from bert4rec.files import child_of, find_workspace, is_file
 from bert4rec.runs.folder import Run, open_run
+from bert4rec.runs.status import ACTIVE_STATES, Status
 from bert4rec.ui import cache
 from bert4rec.ui.address import write_address
 from bert4rec.ui.run_list import ListedRun, RunList
@@ -54,6 +55,14 @@ def _job_service(folder: str) -> JobService:
     from bert4rec.jobs import JobService
 
     return JobService(Path(folder), RUNNERS[runner_name()])
+
+
+def shown_state(run: Run, status: Status) -> str:
+    """Return the state, with a pause or start that the run has yet to notice taken as done."""
+    service = job_service()
+    if status.state not in ACTIVE_STATES or service.position(run.id) != 0:
+        return status.state
+    return "paused" if service.is_paused(run.id) else "running"
 
 
 def search_service() -> SearchService:

@@ -122,6 +122,16 @@ def test_what_trains_is_shown_however_many_runs_wait_behind_it(run: Run) -> None
     assert any("Running" in text.value for text in app.sidebar.markdown)
 
 
+def test_beside_a_page_a_run_is_paused_before_it_has_noticed_as_on_its_own_page(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.set_status(state="running", epoch=1, n_epochs=4)
+    monkeypatch.setattr(JobService, "position", lambda service, run_id: 0)
+    for is_paused, word in ((True, "Paused"), (False, "Running")):
+        monkeypatch.setattr(JobService, "is_paused", lambda service, run_id, it=is_paused: it)
+        assert any(word in text.value for text in open_home().sidebar.markdown)
+
+
 def test_the_steps_know_of_runs_older_than_the_recent_ones(run: Run) -> None:
     run.set_status(state="finished", best_score=0.5)
     write_json(run.folder / "summary.json", {"test": {"ndcg@10": 0.4}})

@@ -24,7 +24,7 @@ from bert4rec.ui.redrawing import draw_anew
 from bert4rec.ui.refusals import keep_refusal, show_refusal
 from bert4rec.ui.train.live_run import draw_progress
 from bert4rec.ui.train.pace import LOOK_EVERY_S
-from bert4rec.ui.train.run_controls import draw_controls, shown_state
+from bert4rec.ui.train.run_controls import draw_controls
 from bert4rec.view.markdown import escape
 from bert4rec.view.run_figures import queue_text
 
@@ -171,7 +171,7 @@ def _train(samples: Sequence[str]) -> None:
 def _draw_waiting(run: Run) -> None:
     """Draw how far the training is, live, with its controls and the way to all about it."""
     status = run.status()
-    now = shown_state(run, status)
+    now = state.shown_state(run, status)
     st.info(
         "The model is learning from the sample. The story begins once it knows something.",
         icon=":material/hourglass_top:",
@@ -184,7 +184,7 @@ def _draw_waiting(run: Run) -> None:
             draw_anew()
             return
         newest = run.status()
-        if shown_state(run, newest) != now:
+        if state.shown_state(run, newest) != now:
             draw_anew()
         if now == "queued":
             st.caption(queue_text(state.job_service().position(run.id)))

@@ -24,7 +24,7 @@ from bert4rec.ui.settings.policy_form import draw_policy_out
 from bert4rec.ui.settings.settings_form import KIND_WORDS
 from bert4rec.ui.train.live_curves import draw_curves, draw_log
 from bert4rec.ui.train.pace import STILL, Pace, note_watcher, pace_of
-from bert4rec.ui.train.run_controls import draw_controls, shown_state
+from bert4rec.ui.train.run_controls import draw_controls
 from bert4rec.ui.train.run_ending import draw_ending
 from bert4rec.ui.train.train_longer import parent_words
 from bert4rec.ui.train.watched_prediction import draw_watched
@@ -74,7 +74,7 @@ class Drawn:
 
 def _seen(run: Run, status: Status) -> tuple[str, str, bool]:
     """Return what the buttons of a run depend on, as `Drawn` holds it."""
-    return shown_state(run, status), status.state, state.job_service().is_stopping(run.id)
+    return state.shown_state(run, status), status.state, state.job_service().is_stopping(run.id)
 
 
 def draw_run(run: Run, after_delete: Callable[[], None]) -> None:

@@ -36,14 +36,6 @@ WANT_OF_MEMORY = ("DeviceMemoryError", "ProcessKilled")
 LOST_NUMBERS = "NonFiniteLossError"
 
 
-def shown_state(run: Run, status: Status) -> str:
-    """Return the state, with a pause or start that the run has yet to notice taken as done."""
-    service = state.job_service()
-    if status.state not in ACTIVE_STATES or service.position(run.id) != 0:
-        return status.state
-    return "paused" if service.is_paused(run.id) else "running"
-
-
 def start_run(
     dataset: SequenceDataset, policy: Policy, name: str | None, after: Callable[[str], None]
 ) -> None:
@@ -93,7 +85,7 @@ def fill_new_run(policy: Policy, name: str, dataset_folder: str, source: str) ->
 def draw_controls(run: Run, status: Status, after_delete: Callable[[], None]) -> None:
     """Draw the buttons that the run's state allows."""
     show_refusal(PROBLEM_KEY)
-    now = shown_state(run, status)
+    now = state.shown_state(run, status)
     is_ours = state.job_service().position(run.id) is not None
     if now in ACTIVE_STATES and not is_ours:
         does = "waits" if now == "queued" else "runs"
