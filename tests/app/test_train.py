@@ -862,6 +862,18 @@ def test_the_best_figure_of_a_live_run_is_that_of_the_curves_on_the_page(
     assert "0\\.8750 at epoch" in texts(app)
 
 
+def test_a_run_that_ended_within_its_first_steps_is_not_said_to_have_had_none(
+    dataset: SequenceDataset, open_train: Open
+) -> None:
+    run = queued_run(dataset.folder.parents[1])
+    run.set_status(state="failed", error="NonFiniteLossError", message="lost", fix="less")
+    assert "It ended before its first training step" in texts(open_train(run))
+    run.set_status(step=2)
+    told = texts(open_train(run))
+    assert "It ended before the figures of its first training steps" in told
+    assert "before its first training step," not in told
+
+
 @pytest.mark.parametrize("content", [None, b"", b"\xff\xfe{{{\n"])
 def test_a_trained_run_without_its_journal_is_not_said_to_have_ended_before_training(
     dataset: SequenceDataset, open_train: Open, content: bytes | None

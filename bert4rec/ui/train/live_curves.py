@@ -35,10 +35,12 @@ LOG_PX = 260
 def _why_no_curves(run: Run, *, is_live: bool) -> str:
     if is_live:
         return "The curves begin with the first training steps."
-    if run.status().epoch:
+    status = run.status()
+    if status.epoch:
         name = run.journal.path.name
         return f"There are no curves: its journal, {escape(name)}, is missing or cannot be read."
-    return "It ended before its first training step, so there are no curves."
+    first = "the figures of its first training steps" if status.step else "its first training step"
+    return f"It ended before {first}, so there are no curves."
 
 
 def draw_curves(run: Run, curves: Curves, metric: str, *, is_live: bool) -> None:
