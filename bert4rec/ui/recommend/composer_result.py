@@ -21,7 +21,7 @@ from bert4rec.ui.recommend import compositions
 from bert4rec.ui.recommend.outline_links import Edit
 from bert4rec.ui.sequences.prediction_cards import ordinal
 from bert4rec.view.markdown import escape
-from bert4rec.words import counted, percent
+from bert4rec.words import counted, number, percent
 
 MIN_CARD_PX = 310
 MIMES = {"csv": "text/csv", "json": "application/json", "m3u8": "application/vnd.apple.mpegurl"}
@@ -247,15 +247,25 @@ def comparison_words(
     )
     if not original:
         return fit
+    kept = {place for at, place in enumerate(found.outline.places) if at not in original}
+    may_return = [item for item in original.values() if item not in kept]
+    n_barred = len(original) - len(may_return)
+    before = f"Of {counted(len(original), 'item')} that stood there before, "
+    if n_barred:
+        before += (
+            f"{number(n_barred)} {'stands' if n_barred == 1 else 'stand'} elsewhere as well, so "
+            "cannot be chosen again"
+        )
+        if not may_return:
+            return f"{fit} {before}."
+        before += f"; of the other {number(len(may_return))}, "
     ours, theirs = (
-        len({choice.item_idx for choice in one.choices} & set(original.values()))
+        len({choice.item_idx for choice in one.choices} & set(may_return))
         for one in (found, greedy)
     )
     sign = " A ✓ marks these." * bool(ours or theirs)
-    return (
-        f"{fit} Of {counted(len(original), 'item')} that stood there before, {ours} came back with "
-        f"the surest first and {theirs} one after another.{sign}"
-    )
+    came_back = f"{ours} came back with the surest first and {theirs} one after another."
+    return f"{fit} {before}{came_back}{sign}"
 
 
 def draw_comparison(

@@ -49,6 +49,29 @@ def test_items_that_came_back_are_counted_for_each_way(
 
 
 @pytest.mark.parametrize(
+    ("original", "told"),
+    [
+        (
+            {1: 7, 2: 4},
+            "Of 2 items that stood there before, 1 stands elsewhere as well, so cannot be"
+            " chosen again; of the other 1, 0 came back",
+        ),
+        (
+            {1: 4, 2: 4},
+            "Of 2 items that stood there before, 2 stand elsewhere as well, so cannot be"
+            " chosen again.",
+        ),
+    ],
+)
+def test_an_item_that_is_kept_elsewhere_is_not_said_to_have_failed_to_come_back(
+    original: dict[int, int], told: str
+) -> None:
+    choices = [Choice(at, at, 0.4, at, 9, ()) for at in (1, 2)]
+    found = Composition(Outline.of([4, None, None]), (4, 1, 2), tuple(choices), 2, 0)
+    assert told in comparison_words(found, found, original)
+
+
+@pytest.mark.parametrize(
     ("round_", "words"),
     [
         (2, "chosen in round 3"),
