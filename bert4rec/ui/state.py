@@ -253,10 +253,18 @@ def current_run() -> Run | None:
         # What was lost is told of when the whole page is drawn next, by `leave_lost_run`.
         with suppress(Bert4RecError):
             return open_readable(chosen)
-    there = [row for row in run_rows() if row.problem is None]
+    there = [row for row in run_rows() if row.problem is None and not _is_leaving(row)]
     active = (row for row in there if row.state in ("running", "paused"))
     found = next(active, there[0] if there else None)
     return None if found is None else Run(workspace() / "runs" / found.run_id)
+
+
+def _is_leaving(row: RunRow) -> bool:
+    """Whether a run was discarded, and what trains it has not let go of it yet."""
+    if row.state not in ACTIVE_STATES:
+        return False
+    service = job_service()
+    return service.position(row.run_id) is not None and row.run_id not in service.active()
 
 
 def choose_run(run_id: str) -> None:

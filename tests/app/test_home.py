@@ -20,6 +20,7 @@ from bert4rec.runs.label import rename_run
 from bert4rec.runs.registry import create_run, list_runs
 from bert4rec.runs.trash import trash_run
 from bert4rec.ui import state
+from bert4rec.view.markdown import escape
 from tests.factories import ring_dataset, small_settings
 from tests.reading import shown_cells, texts
 from tests.waiting import LIMIT_S
@@ -127,9 +128,21 @@ def test_beside_a_page_a_run_is_paused_before_it_has_noticed_as_on_its_own_page(
 ) -> None:
     run.set_status(state="running", epoch=1, n_epochs=4)
     monkeypatch.setattr(JobService, "position", lambda service, run_id: 0)
+    monkeypatch.setattr(JobService, "active", lambda service: [run.id])
     for is_paused, word in ((True, "Paused"), (False, "Running")):
         monkeypatch.setattr(JobService, "is_paused", lambda service, run_id, it=is_paused: it)
         assert any(word in text.value for text in open_home().sidebar.markdown)
+
+
+def test_a_discarded_run_is_in_use_no_longer_though_it_has_not_ended_yet(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer = create_run(run.workspace, run.dataset(), run.policy(), name="under way")
+    newer.set_status(state="running")
+    monkeypatch.setattr(JobService, "position", lambda service, run_id: 0)
+    for active, name in (([newer.id], "under way"), ([], run.name)):
+        monkeypatch.setattr(JobService, "active", lambda service, it=active: it)
+        assert f"**{escape(name)}**" in [text.value for text in open_home().sidebar.markdown]
 
 
 def test_the_steps_know_of_runs_older_than_the_recent_ones(run: Run) -> None:
