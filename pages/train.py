@@ -23,7 +23,14 @@ from bert4rec.ui.train.live_run import draw_run
 from bert4rec.ui.train.queue_list import draw_queue
 from bert4rec.ui.train.run_address import RUN_FORM
 from bert4rec.ui.train.run_controls import PROBLEM_KEY, start_run
-from bert4rec.ui.train.train_view import FOLLOWED_KEY, NAME_KEY, NEW, VIEW_KEY, show_new
+from bert4rec.ui.train.train_view import (
+    FOLLOWED_KEY,
+    NAME_KEY,
+    NEW,
+    VIEW_KEY,
+    show_new,
+    take_view,
+)
 from bert4rec.view import forms
 from bert4rec.view.run_as_code import train_command, train_snippet
 
@@ -47,16 +54,6 @@ def choose_view(run_ids: list[str]) -> str:
     if st.session_state.setdefault(VIEW_KEY, NEW) not in (NEW, *run_ids):
         show_new()
     return str(st.session_state[VIEW_KEY])
-
-
-def take_view() -> None:
-    view = st.session_state[VIEW_KEY]
-    if view == NEW:
-        show_new()
-    else:
-        # Already followed: a late word of the box must not undo a press that came after it.
-        st.session_state[FOLLOWED_KEY] = view
-        state.choose_run(view)
 
 
 def forget_run() -> None:

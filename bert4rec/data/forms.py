@@ -221,12 +221,17 @@ def _cut(lines: Sequence[str], delimiter: str, quote: str) -> list[tuple[str, ..
     if not quote or len(delimiter) > 1:
         return [tuple(line.split(delimiter)) for line in lines]
     plain = [tuple(line.split(delimiter)) for line in lines]
+    reader = csv.reader(lines, delimiter=delimiter)
     try:
-        rows = [tuple(row) for row in csv.reader(lines, delimiter=delimiter) if row]
+        read = [(tuple(row), reader.line_num) for row in reader]
     except csv.Error:
         return plain
-    # A quote that is never closed takes all further lines for one field.
-    return rows if len(rows) * 2 > len(lines) else plain
+    rows = [row for row, _ in read if row]
+    if len(rows) * 2 > len(lines):
+        return rows
+    # Most rows go on in the next line, unless a quote that is never closed takes all further ones.
+    n_last = read[-1][1] - (read[-2][1] if len(read) > 1 else 0)
+    return rows if n_last * 2 <= len(lines) and _n_uneven(plain) * 2 > len(plain) else plain
 
 
 def _quote(lines: Sequence[str], delimiter: str) -> str:

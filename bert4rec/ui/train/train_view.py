@@ -23,3 +23,15 @@ def show_new() -> None:
     st.session_state[FOLLOWED_KEY] = st.session_state.get(state.RUN_KEY)
     state.name_no_run()
     forget_press(START)
+
+
+def take_view() -> None:
+    """Show what was chosen in the box of runs."""
+    view = st.session_state.get(VIEW_KEY)
+    if view == NEW:
+        show_new()
+    # A late word of the box must not undo a press that came after it: it names a run that is
+    # followed already, or one whose choice went with the run when that was discarded.
+    elif view is not None:
+        st.session_state[FOLLOWED_KEY] = view
+        state.choose_run(view)

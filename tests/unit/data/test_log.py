@@ -214,6 +214,21 @@ def test_an_open_quote_does_not_swallow_the_lines_after_it(tmp_path: Path):
         assert [row[0] for row in records_of(log)[:3]] == ['a "b"', '"open', "u0"]
 
 
+@pytest.mark.parametrize("delimiter", [",", "\t"])
+@pytest.mark.parametrize("n_rows", [3, 2_000])
+def test_rows_may_all_go_on_in_the_next_line(n_rows: int, delimiter: str, tmp_path: Path):
+    # The first lines, which tell the form, end within a row.
+    rows = [
+        delimiter.join((f"u{n % 2}", f'"i\n{n % 7}"', f"{n}", f'"part one\nof {n}"\n'))
+        for n in range(n_rows)
+    ]
+    path = tmp_path / "log.csv"
+    path.write_text(delimiter.join(("user", "item", "time", "note\n")) + "".join(rows))
+    with read_log(path) as log:
+        assert (log.n_rows_read, log.n_rejected) == (n_rows, 0)
+        assert records_of(log) == [(f"u{n % 2}", f"i\n{n % 7}", n) for n in range(n_rows)]
+
+
 def test_the_parts_of_a_split_are_read_as_a_history_runs_through_them(tmp_path: Path):
     for part, items in (("test", "d"), ("train", "ab"), ("valid", "c")):
         lines = "".join(f"{user},{item}\n" for user in "uv" for item in items)
