@@ -256,11 +256,13 @@ def _refuse_foreign(data: bytes, file: Path) -> None:
     control = len(re.findall(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]", data))
     if b"\x00" in data or control > len(data) // 100:
         table = next((what for sign, what in TABLES.items() if data.startswith(sign)), None)
+        what = "binary, neither text nor Parquet"
         fix = "Choose a CSV, TSV, JSON, Parquet, MovieLens or RecBole file."
         if table is not None:
+            what = f"{table}, not text"
             fix = "Write it as Parquet or CSV, as pandas does with to_parquet and to_csv."
         raise LogError(
-            f"the file is {table or 'binary'}, not text",
+            f"the file is {what}",
             where=file.name,
             fix=fix,
             is_unreadable=True,

@@ -246,7 +246,7 @@ def test_an_item_table_is_shown_with_how_many_items_of_the_log_it_names() -> Non
     choose_upload(app)
     upload(app, "plays.csv", LOG.encode())
     upload(app, "titles.csv", TITLES.replace("i5,", "other,").encode())
-    assert "Of 8 items in the lines above it names 7." in texts(app)
+    assert "It names 7 of 8 items in the first lines of the log." in texts(app)
     shown = next(f.value for f in app.dataframe if "title" in f.value.columns)
     assert shown["title"].iloc[0] == "*Star* [0](x)"
 
@@ -686,7 +686,7 @@ def test_an_item_table_is_joined_on_the_column_called_as_that_of_the_log(
     app = choose_server_file("log.csv", "items.csv")
     assert not app.error
     next(box for box in app.selectbox if box.label == "Item column").set_value("sku_code").run()
-    assert "Of 8 items in the lines above it names 8" in texts(app)
+    assert "It names 8 of 8 items in the first lines of the log" in texts(app)
     button(app, "Prepare dataset").click().run()
     assert list_datasets(workspace)[0]["item_table"]["n_matched"] == 9
 
@@ -697,7 +697,7 @@ def test_ids_with_gaps_are_shown_as_they_will_be_prepared(inbox: Path) -> None:
     pd.DataFrame(rows).to_parquet(inbox / "log.parquet")
     (inbox / "items.csv").write_text("item_id,title\n" + "".join(f"{n},T{n}\n" for n in range(9)))
     app = choose_server_file("log.parquet", "items.csv")
-    assert "Of 7 items in the lines above it names 7" in texts(app)
+    assert "It names 7 of 7 items in the first lines of the log" in texts(app)
     sequences = next(f.value for f in app.dataframe if "Sequence" in f.value.columns)
     assert sequences["Sequence"].str.startswith("T").all()
 

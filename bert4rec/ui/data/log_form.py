@@ -151,7 +151,7 @@ def _draw_items(table: ItemTable, preview: LogPreview, roles: Roles) -> None:
         text += f" {counted(table.n_rejected, 'line')} of it cannot be read."
     met = set(preview.rows[roles.item].str.strip(AROUND_ID)) - {""}
     n_named = int(table.rows["item_id"].isin(met).sum())
-    text += f" Of {counted(len(met), 'item')} in the lines above it names {n_named}."
+    text += f" It names {n_named} of {counted(len(met), 'item')} in the first lines of the log."
     st.caption(text)
     draw_frame(
         table.rows.head(N_PREVIEW_LINES), hide_index=True, alt="The first lines of the item table"
