@@ -50,8 +50,12 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, text + "\n")
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, fix: str | None = None) -> Any:
     """Read a JSON file.
+
+    Args:
+        path: The file.
+        fix: What to do where it is damaged.
 
     Raises:
         NotFoundError: there is no such file.
@@ -69,11 +73,11 @@ def read_json(path: Path) -> Any:
     except OSError as error:
         reason = error.strerror or error
         raise FormatError(
-            f"the file {path.name} cannot be read: {reason}", where=str(path)
+            f"the file {path.name} cannot be read: {reason}", where=str(path), fix=fix
         ) from error
     except (ValueError, RecursionError) as error:
         raise FormatError(
-            f"the file {path.name} is not valid JSON: {error}", where=str(path)
+            f"the file {path.name} is not valid JSON: {error}", where=str(path), fix=fix
         ) from error
     return value
 

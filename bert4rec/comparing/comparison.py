@@ -31,6 +31,7 @@ from bert4rec.runs.folder import Run
 
 FORMAT_VERSION = 1
 FOLDER_NAME = "comparisons"
+AGAIN = "Delete its folder and compare again."
 # Behind the name of a run that was deleted.
 GONE = "gone"
 ROW_COLUMNS = ("user_idx", "start", "end", "target")
@@ -187,7 +188,7 @@ def open_comparison(folder: Path) -> Comparison:
     """
     if not (folder / "comparison.json").is_file():
         raise NotFoundError(f"there is no comparison {folder.name!r}", where=str(folder.parent))
-    facts = read_json(folder / "comparison.json")
+    facts = read_json(folder / "comparison.json", AGAIN)
     check_format(facts, FORMAT_VERSION, folder)
     try:
         rows, lists = (pq.read_table(folder / f"{name}.parquet") for name in ("rows", "lists"))
@@ -232,7 +233,7 @@ def _damaged(folder: Path) -> FormatError:
     return FormatError(
         f"comparison {folder.name!r} is damaged",
         where=str(folder),
-        fix="Delete its folder and compare again.",
+        fix=AGAIN,
         is_damaged=True,
     )
 

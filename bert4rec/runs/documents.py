@@ -10,6 +10,7 @@ from bert4rec.errors import Bert4RecError, FormatError, SettingsError
 
 # A whole number of hundreds of digits is damage: no arithmetic with other numbers takes it.
 MAX_NUMBER = 1e300
+RESTORE = "Restore the run's folder, or delete it."
 Found = TypeVar("Found")
 
 
@@ -29,11 +30,7 @@ def _is_a(value: Any, kind: Any) -> bool:
 
 def damaged(what: str, path: Path) -> FormatError:
     """Return that a file of a run is damaged."""
-    return FormatError(
-        f"the {what} of the run is damaged",
-        where=str(path),
-        fix="Restore the run's folder, or delete it.",
-    )
+    return FormatError(f"the {what} of the run is damaged", where=str(path), fix=RESTORE)
 
 
 def unsound(

@@ -17,7 +17,7 @@ from bert4rec.journal import Journal
 from bert4rec.json_files import check_format, read_json
 from bert4rec.moments import now_text
 from bert4rec.policy import Policy
-from bert4rec.runs.documents import damaged, holds
+from bert4rec.runs.documents import RESTORE, damaged, holds
 from bert4rec.runs.label import Label, read_label
 from bert4rec.runs.newest_lines import newest_lines
 from bert4rec.runs.status import Status, change_status, status_now
@@ -91,7 +91,7 @@ class Run:
             FormatError: it was written by a newer version or is damaged.
         """
         path = self.folder / "config.json"
-        config: dict[str, Any] = read_json(path)
+        config: dict[str, Any] = read_json(path, RESTORE)
         check_format(config, FORMAT_VERSION, self.folder)
         known = [(config, CONFIG_KINDS), (config.get("dataset"), DATASET_KINDS)]
         if not all(holds(document, kinds) for document, kinds in known):
@@ -189,7 +189,7 @@ class Run:
         path = self.folder / "summary.json"
         if not path.exists():
             return None
-        summary = read_json(path)
+        summary = read_json(path, RESTORE)
         if not holds(summary, {}) or not isinstance(summary.get("test", {}), dict):
             raise damaged("summary", path)
         return dict(summary)

@@ -15,6 +15,7 @@ from bert4rec.names import checked_name, checked_note
 
 FORMAT_VERSION = 1
 LABEL_NAME = "label.json"
+RESTORE = "Restore the file, or delete it: the run loses its name, note and tags alone."
 MAX_NAME, MAX_TAG, MAX_TAGS = 80, 30, 12
 
 
@@ -54,7 +55,7 @@ def check_label(folder: Path) -> Label:
     path = folder / LABEL_NAME
     if not is_file(path):
         return Label()
-    document = read_json(path)
+    document = read_json(path, RESTORE)
     check_format(document, FORMAT_VERSION, path)
     return _parse(document, path)
 
@@ -67,7 +68,7 @@ def _parse(document: dict[str, Any], path: Path) -> Label:
         raise FormatError(
             "the label of the run is damaged",
             where=str(path),
-            fix="Restore the file, or delete it: the run loses its name, note and tags alone.",
+            fix=RESTORE,
         )
     return Label(name, note, tuple(tags))
 

@@ -15,7 +15,7 @@ import psutil
 
 from bert4rec.json_files import read_json, write_json
 from bert4rec.moments import now_text, utc_now
-from bert4rec.runs.documents import damaged, holds
+from bert4rec.runs.documents import RESTORE, damaged, holds
 
 STATES = ("queued", "running", "paused", "finished", "stopped", "failed", "interrupted")
 ACTIVE_STATES = ("queued", "running", "paused")
@@ -160,7 +160,7 @@ def _told_status(folder: Path) -> Status:
 
 def _read_status(path: Path) -> Status:
     """Read a status; a field that this version does not know is passed over."""
-    document = read_json(path)
+    document = read_json(path, RESTORE)
     if not isinstance(document, dict) or document.get("state") not in STATES:
         raise damaged("status", path)
     values = {name: document[name] for name in STATUS_KINDS if name in document}

@@ -238,16 +238,25 @@ def test_a_kept_comparison_calls_its_runs_as_they_are_called_now(
     assert [facts["id"] for facts in list_comparisons(tmp_path)] == [made.id]
 
 
-@pytest.mark.parametrize("name", ["comparison.json", "rows.parquet", "lists.parquet"])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("comparison.json", b"{}"),
+        ("comparison.json", b"{"),
+        ("rows.parquet", b"PAR1"),
+        ("lists.parquet", b"PAR1"),
+    ],
+)
 def test_a_damaged_folder_is_one_error_and_is_made_anew(
-    name: str, home: Path, runs: dict[str, Run]
+    name: str, content: bytes, home: Path, runs: dict[str, Run]
 ) -> None:
     plan = plan_comparison([runs["one"]], "none", seed=len(name))
     folder = comparison_folder(home, plan.id)
     made = carry_out(plan, home)
-    (folder / name).write_bytes(b"{}" if name.endswith("json") else b"PAR1")
-    with pytest.raises(FormatError):
+    (folder / name).write_bytes(content)
+    with pytest.raises(FormatError) as caught:
         open_comparison(folder)
+    assert caught.value.fix
     again = carry_out(plan, home)
     pd.testing.assert_frame_equal(again.scores(), made.scores())
 

@@ -82,6 +82,15 @@ def test_a_configuration_that_is_none_is_told(run: Run, text: str) -> None:
         run.config()
 
 
+@pytest.mark.parametrize("name", ["config", "status", "summary"])
+@pytest.mark.parametrize("text", ['{"half": ', "[]"])
+def test_of_a_damaged_document_is_told_what_to_do(run: Run, name: str, text: str) -> None:
+    (run.folder / f"{name}.json").write_text(text)
+    with pytest.raises(FormatError) as caught:
+        getattr(run, name)()
+    assert caught.value.fix
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [

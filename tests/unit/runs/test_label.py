@@ -125,8 +125,9 @@ def test_a_damaged_label_is_passed_over_and_never_written_over(run: Run, text: s
     (run.folder / LABEL_NAME).write_text(text)
     assert read_label(run.folder) == Label()
     assert run.name == "made"
-    with pytest.raises(FormatError):
+    with pytest.raises(FormatError) as caught:
         rename_run(run.folder, "new")
+    assert caught.value.fix
     assert (run.folder / LABEL_NAME).read_text() == text
 
 
