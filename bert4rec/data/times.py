@@ -1,4 +1,4 @@
-"""Times of a log: numbers by size, dates by form, as an SQL expression with a reason."""
+"""Times of a log: numbers by magnitude, dates by form, as an SQL expression with a reason."""
 
 from __future__ import annotations
 

@@ -203,9 +203,8 @@ def test_a_form_that_is_as_it_was_shows_its_dataset(
     assert not uploads(workspace)
 
 
-def test_a_file_of_the_server_that_has_changed_makes_another_dataset_at_the_next_press(
-    workspace: Path, held: Held, patch: pytest.MonkeyPatch
-) -> None:
+def pressed_on_the_server(workspace: Path) -> tuple[AppTest, Path]:
+    """Return the page after a press, and the log that it takes from the server."""
     log = workspace / "inbox" / "plays.csv"
     log.parent.mkdir(parents=True)
     log.write_text(LOG)
@@ -213,6 +212,13 @@ def test_a_file_of_the_server_that_has_changed_makes_another_dataset_at_the_next
     app.segmented_control(key="data_way").set_value("File on the server").run()
     app.selectbox(key="server_log").set_value("plays.csv").run()
     press(app)
+    return app, log
+
+
+def test_a_file_of_the_server_that_has_changed_makes_another_dataset_at_the_next_press(
+    workspace: Path, held: Held, patch: pytest.MonkeyPatch
+) -> None:
+    app, log = pressed_on_the_server(workspace)
     held.may_end.set()
     wait_until(lambda: lengths(workspace))
     # Nobody has been shown that one so far.
@@ -226,13 +232,7 @@ def test_a_file_of_the_server_that_has_changed_makes_another_dataset_at_the_next
 def test_a_file_that_has_changed_meanwhile_is_told_of(
     workspace: Path, held: Held, patch: pytest.MonkeyPatch
 ) -> None:
-    log = workspace / "inbox" / "plays.csv"
-    log.parent.mkdir(parents=True)
-    log.write_text(LOG)
-    app = open_page("data")
-    app.segmented_control(key="data_way").set_value("File on the server").run()
-    app.selectbox(key="server_log").set_value("plays.csv").run()
-    press(app)
+    app, log = pressed_on_the_server(workspace)
     log.write_text(LOG + "u1,i8,1700009999\n")
     app.run()
     assert "The file has changed since you pressed." in plain(app)
